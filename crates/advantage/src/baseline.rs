@@ -1,0 +1,109 @@
+//! Baselines and scales: centred, z-score, leave-one-out.
+
+use fireproof_trajectory::{GroupView, StepView};
+
+use crate::estimator::AdvantageEstimator;
+
+/// Which variance a z-score divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ddof {
+    /// Divide the sum of squares by `G` (ddof 0; NumPy's default).
+    Population,
+    /// Divide the sum of squares by `G - 1` (ddof 1; PyTorch's default, TRL, verl).
+    Sample,
+}
+
+impl Ddof {
+    /// The number subtracted from `G`.
+    #[must_use]
+    pub fn value(self) -> usize {
+        match self {
+            Self::Population => 0,
+            Self::Sample => 1,
+        }
+    }
+}
+
+/// `A_i = r_i - mean(r)`: the baseline of Dr.GRPO (arXiv 2503.20783), without a scale.
+#[derive(Clone, Copy, Debug)]
+pub struct Centered;
+
+/// `A_i = (r_i - mean(r)) / (std(r) + epsilon)`: GRPO (arXiv 2402.03300).
+///
+/// Departures and conventions:
+/// 1. The variance takes two passes in `f64`, so large offsets do not cancel.
+/// 2. A group whose rewards are all equal (compared exactly) gives 0. Peers divide by epsilon
+///    alone there, which turns rounding noise into advantages of any size.
+/// 3. A group of one completion gives 0; verl takes mean 0 and std 1 instead, so `A = r`.
+/// 4. `epsilon` is added to the standard deviation, not to the variance.
+#[derive(Clone, Copy, Debug)]
+pub struct ZScore {
+    /// Which variance.
+    pub ddof: Ddof,
+    /// Added to the standard deviation (verl 1e-6, TRL 1e-4).
+    pub epsilon: f64,
+}
+
+impl Default for ZScore {
+    /// Sample standard deviation and epsilon 1e-6, as verl.
+    fn default() -> Self {
+        Self { ddof: Ddof::Sample, epsilon: 1e-6 }
+    }
+}
+
+/// `A_i = r_i - mean of r_j over j != i` = `G/(G-1) (r_i - mean(r))`: RLOO (arXiv 2402.14740).
+///
+/// A group of one completion gives 0, as in verl.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaveOneOut;
+
+impl AdvantageEstimator for Centered {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        each_group(step, |rewards| scaled_deviations(rewards, |_| 1.0))
+    }
+}
+
+impl AdvantageEstimator for ZScore {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        each_group(step, |rewards| z_scores(rewards, self.ddof, self.epsilon))
+    }
+}
+
+impl AdvantageEstimator for LeaveOneOut {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        each_group(step, |rewards| {
+            let count = rewards.len() as f64;
+            scaled_deviations(rewards, |_| count / (count - 1.0))
+        })
+    }
+}
+
+fn each_group(step: &StepView<'_>, function: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Vec<f32>> {
+    let of = |group: &GroupView<'_>| {
+        let rewards: Vec<f64> = group.rewards.iter().map(|r| f64::from(*r)).collect();
+        function(&rewards).into_iter().map(|a| a as f32).collect()
+    };
+    step.groups.iter().map(of).collect()
+}
+
+/// `(r_i - mean) / (std + epsilon)`, 0 where all rewards are equal.
+pub(crate) fn z_scores(rewards: &[f64], ddof: Ddof, epsilon: f64) -> Vec<f64> {
+    scaled_deviations(rewards, |squares| {
+        let degrees = rewards.len() - ddof.value();
+        1.0 / ((squares / degrees as f64).sqrt() + epsilon)
+    })
+}
+
+/// `(r_i - mean) * scale(sum of squared deviations)`, exactly 0 where all rewards are equal.
+///
+/// `scale` is called only for groups with two different rewards, so with at least two completions
+/// and a positive sum of squares.
+pub(crate) fn scaled_deviations(rewards: &[f64], scale: impl Fn(f64) -> f64) -> Vec<f64> {
+    if rewards.iter().all(|reward| *reward == rewards[0]) {
+        return vec![0.0; rewards.len()];
+    }
+    let mean = rewards.iter().sum::<f64>() / rewards.len() as f64;
+    let squares: f64 = rewards.iter().map(|r| (r - mean).powi(2)).sum();
+    let scale = scale(squares);
+    rewards.iter().map(|r| (r - mean) * scale).collect()
+}

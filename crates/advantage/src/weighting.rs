@@ -1,0 +1,127 @@
+//! Asymmetric prompt weighting (arXiv 2602.11128): how hard each success rate pulls.
+
+use std::fmt::Debug;
+
+use fireproof_trajectory::{GroupView, StepView};
+
+use crate::estimator::AdvantageEstimator;
+
+/// How hard a prompt of success rate `rho` pulls: the effective coefficient `c(rho)`.
+///
+/// Any prompt weighting `A_i = omega(rho) (r_i - rho)` of binary rewards has the group gradient
+/// `c(rho) * (mean score gradient of right - mean score gradient of wrong)` with
+/// `c(rho) = omega(rho) rho (1 - rho)`. Written through `c`, the advantages are
+///
+/// ```text
+/// A(right) = c(rho) / rho          A(wrong) = -c(rho) / (1 - rho)
+/// ```
+///
+/// which stay finite at both ends, because a right completion exists only if `rho > 0` and a wrong
+/// one only if `rho < 1`.
+pub trait PromptWeighting: Debug + Send + Sync {
+    /// `c(rho)` for `rho` from 0 to 1, finite at both ends.
+    fn coefficient(&self, rho: f64) -> f64;
+
+    /// Advantage of a right completion; 0 at `rho = 0`, where there is none.
+    fn right(&self, rho: f64) -> f64 {
+        if rho > 0.0 { self.coefficient(rho) / rho } else { 0.0 }
+    }
+
+    /// Advantage of a wrong completion; 0 at `rho = 1`, where there is none.
+    ///
+    /// At `rho = 0` this is `-c(0)`: with `c(0) = 1` every completion of an all-wrong group is
+    /// pushed down with weight 1.
+    fn wrong(&self, rho: f64) -> f64 {
+        if rho < 1.0 { -self.coefficient(rho) / (1.0 - rho) } else { 0.0 }
+    }
+}
+
+/// Linear-R: `c = 1 - rho`, `omega = 1/rho`. `A(right) = (1-rho)/rho`, `A(wrong) = -1`.
+///
+/// Source: arXiv 2602.11128 (confidence HIGH: several independent readings agree).
+#[derive(Clone, Copy, Debug)]
+pub struct LinearR;
+
+/// Sqrt-R: `c = sqrt(1 - rho)`, `omega = 1/(rho sqrt(1-rho))`.
+/// `A(right) = sqrt(1-rho)/rho`, `A(wrong) = -1/sqrt(1-rho)`.
+///
+/// Source: arXiv 2602.11128 (confidence MED-HIGH: combined from two readings).
+#[derive(Clone, Copy, Debug)]
+pub struct SqrtR;
+
+impl PromptWeighting for LinearR {
+    fn coefficient(&self, rho: f64) -> f64 {
+        1.0 - rho
+    }
+}
+
+impl PromptWeighting for SqrtR {
+    fn coefficient(&self, rho: f64) -> f64 {
+        (1.0 - rho).sqrt()
+    }
+}
+
+/// What a prompt without any right completion contributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZeroSuccess {
+    /// The weighting's own `-c(0)` for every completion: push down all that was sampled.
+    Weighted,
+    /// Nothing.
+    Drop,
+}
+
+/// An estimator from a prompt weighting: advantages from correctness alone.
+///
+/// Rewards are not looked at; the identity behind `c(rho)` holds for binary outcomes only.
+///
+/// ```
+/// use fireproof_advantage::{AdvantageEstimator, LinearR, PromptWeighted};
+/// use fireproof_trajectory::{GroupView, PromptId, StepView};
+///
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 0.0, 0.0, 0.0],
+///     correct: &[true, false, false, false],
+///     lengths: &[3, 3, 3, 3],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 100 };
+/// // rho = 1/4: (1 - 1/4) / (1/4) = 3 for the right one, -1 for the wrong ones
+/// assert_eq!(PromptWeighted::new(LinearR).advantages(&step), [[3.0, -1.0, -1.0, -1.0]]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PromptWeighted<W> {
+    /// The weighting.
+    pub weighting: W,
+    /// What an all-wrong group contributes after the warm-up.
+    pub zero_success: ZeroSuccess,
+    /// Steps at the start of the run during which all-wrong groups contribute nothing. The paper
+    /// warms the term up over 50 or 100 steps on GSM8K (confidence MED).
+    pub zero_success_warmup: u64,
+}
+
+impl<W: PromptWeighting> PromptWeighted<W> {
+    /// Weights all-wrong groups from the first step on.
+    pub fn new(weighting: W) -> Self {
+        Self { weighting, zero_success: ZeroSuccess::Weighted, zero_success_warmup: 0 }
+    }
+
+    fn group(&self, group: &GroupView<'_>, step: u64) -> Vec<f32> {
+        let successes = group.successes();
+        let keep_zero =
+            self.zero_success == ZeroSuccess::Weighted && step >= self.zero_success_warmup;
+        if successes == 0 && !keep_zero {
+            return vec![0.0; group.len()];
+        }
+        // In f64 from the counts: the f32 success rate would round 1 - rho.
+        let rho = successes as f64 / group.len().max(1) as f64;
+        let (right, wrong) = (self.weighting.right(rho) as f32, self.weighting.wrong(rho) as f32);
+        group.correct.iter().map(|correct| if *correct { right } else { wrong }).collect()
+    }
+}
+
+impl<W: PromptWeighting> AdvantageEstimator for PromptWeighted<W> {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        step.groups.iter().map(|group| self.group(group, step.step)).collect()
+    }
+}

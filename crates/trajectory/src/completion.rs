@@ -1,0 +1,61 @@
+//! A completion: the tokens that a policy produced, with what was known when they were sampled.
+
+use serde::{Deserialize, Serialize};
+
+/// Counts the updates of a policy: the parameters that produced a completion.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct PolicyVersion(pub u64);
+
+/// Why a completion ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FinishReason {
+    /// A stop token was produced; it is the last token of the completion.
+    Stop,
+    /// The limit on new tokens was reached: the completion is truncated.
+    Length,
+}
+
+/// How tokens were drawn from the policy's distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingParams {
+    /// Logits are divided by this before the softmax; 0 means greedy decoding.
+    pub temperature: f32,
+}
+
+impl Default for SamplingParams {
+    fn default() -> Self {
+        Self { temperature: 1.0 }
+    }
+}
+
+/// One completion of a prompt. All per-token fields have the length of `tokens`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The new tokens; the stop token is included when there is one.
+    pub tokens: Vec<u32>,
+    /// Natural-log probability of each token under the unmodified distribution at the sampling
+    /// temperature, as the behaviour policy saw it.
+    pub logprobs: Vec<f32>,
+    /// Log-probabilities under the truncated support (top-k, top-p), if one was used.
+    pub sampling_logprobs: Option<Vec<f32>>,
+    /// Entropy in nats of the distribution that each token was drawn from.
+    pub entropies: Vec<f32>,
+    /// Why it ended.
+    pub finish: FinishReason,
+    /// How it was sampled.
+    pub sampling: SamplingParams,
+    /// Which parameters produced it.
+    pub version: PolicyVersion,
+}
+
+impl Completion {
+    /// True if the limit on new tokens cut the completion off.
+    #[must_use]
+    pub fn truncated(&self) -> bool {
+        self.finish == FinishReason::Length
+    }
+}

@@ -1,0 +1,47 @@
+//! Verifiers: the text of a completion and its task in, a verdict out.
+//!
+//! Floor 1: sees `trajectory` only. A verifier never sees token ids or tensors and keeps no state.
+//! A wrong or missing answer is a [`Verdict`](fireproof_trajectory::Verdict), not an error; a
+//! [`VerifyError`] means that the *judge* could not work, and the trainer then drops the completion
+//! and counts it instead of paying 0 for it.
+//!
+//! | verifier | judges |
+//! |---|---|
+//! | [`ExactMatch`] | the text equals the answer up to surrounding white space |
+//! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
+//! | [`CheckVerifier`] | by the task's own check, one of the two above |
+//! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
+//!
+//! ```
+//! use fireproof_trajectory::{CheckSpec, Outcome, PromptId, Task, TaskMetadata};
+//! use fireproof_verifier::{CheckVerifier, Verifier};
+//!
+//! let task = Task {
+//!     id: PromptId::of("57+68>"),
+//!     prompt: "57+68>".into(),
+//!     check: CheckSpec::Exact { answer: "125".into() },
+//!     metadata: TaskMetadata::default(),
+//! };
+//! assert_eq!(CheckVerifier.verify(&task, " 125\n").unwrap().outcome, Outcome::Correct);
+//! assert_eq!(CheckVerifier.verify(&task, "126").unwrap().outcome, Outcome::Wrong);
+//! assert_eq!(CheckVerifier.verify(&task, "").unwrap().outcome, Outcome::NoAnswer);
+//! ```
+
+mod evaluate;
+mod exact;
+mod expression;
+mod format;
+mod reward;
+mod verifier;
+
+pub use evaluate::EvaluateError;
+pub use evaluate::Evaluation;
+pub use evaluate::evaluate;
+pub use exact::ExactMatch;
+pub use expression::IntegerExpression;
+pub use format::TaggedAnswer;
+pub use format::tag_score;
+pub use reward::RewardScale;
+pub use verifier::CheckVerifier;
+pub use verifier::Verifier;
+pub use verifier::VerifyError;

@@ -1,0 +1,68 @@
+//! The trait of verifiers and the one that follows the task's own check.
+
+use std::fmt::Debug;
+
+use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
+
+use crate::exact::ExactMatch;
+use crate::expression::IntegerExpression;
+
+/// Judges the text of a completion against its task.
+pub trait Verifier: Debug + Send + Sync {
+    /// The verdict over `response`, the completion's text without prompt and stop token.
+    ///
+    /// # Errors
+    /// Only if the judge cannot work: the task's check is not one that it understands, or something
+    /// it depends on failed. A bad answer is never an error.
+    fn verify(&self, task: &Task, response: &str) -> Result<Verdict, VerifyError>;
+}
+
+/// Why a verifier could not judge.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The verifier does not understand this kind of check.
+    #[error("task {task}: {verifier} cannot judge a check of this kind: {check}")]
+    UnsupportedCheck {
+        /// The task.
+        task: PromptId,
+        /// Name of the verifier.
+        verifier: &'static str,
+        /// The check, as it stands in the task.
+        check: String,
+    },
+    /// Something that the judge depends on failed (for verifiers outside this crate).
+    #[error("task {task}: the judge failed: {reason}")]
+    Infrastructure {
+        /// The task.
+        task: PromptId,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl VerifyError {
+    pub(crate) fn unsupported(verifier: &'static str, task: &Task) -> Self {
+        Self::UnsupportedCheck { task: task.id, verifier, check: format!("{:?}", task.check) }
+    }
+}
+
+/// Judges by the task's own check: [`ExactMatch`] or [`IntegerExpression`].
+#[derive(Clone, Copy, Debug)]
+pub struct CheckVerifier;
+
+impl Verifier for CheckVerifier {
+    fn verify(&self, task: &Task, response: &str) -> Result<Verdict, VerifyError> {
+        match &task.check {
+            CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
+            CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            _ => Err(VerifyError::unsupported("CheckVerifier", task)),
+        }
+    }
+}
+
+impl Verifier for Box<dyn Verifier> {
+    fn verify(&self, task: &Task, response: &str) -> Result<Verdict, VerifyError> {
+        (**self).verify(task, response)
+    }
+}
