@@ -23,7 +23,7 @@ impl Partition {
     #[must_use]
     pub fn of(prompt: PromptId) -> Self {
         // The high bits, so that it is independent of whatever uses the low ones.
-        if (prompt.0 >> 32) % 5 == 0 { Self::HeldOut } else { Self::Train }
+        if (prompt.0 >> 32).is_multiple_of(5) { Self::HeldOut } else { Self::Train }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fireproof_tasks::{FAMILIES, Partition, TaskFamily, family, generate};
+use fireproof_tasks::{FAMILIES, Partition, family, generate};
 use fireproof_trajectory::Outcome;
 use fireproof_verifier::{CheckVerifier, Verifier};
 use proptest::prelude::*;

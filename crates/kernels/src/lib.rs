@@ -1,0 +1,59 @@
+//! Device operations of RLVR, each with a backend-generic body and a hand-written gradient, and the
+//! table of backends.
+//!
+//! Floor 0. In burn 0.22 and later tensors carry no backend parameter; a crate that adds operations
+//! extends burn's `Backend` trait ([`TokenKernels`]) and burn routes a call to the backend of the
+//! tensor at hand. Everything above this crate takes a `&Device` or reads it off a tensor and never
+//! names a backend.
+//!
+//! | operation | in | out | gradient |
+//! |---|---|---|---|
+//! | [`group_normalize`] | rewards in groups | advantages, mean, std, success rate | in the rewards |
+//! | [`policy_surrogate`] | log-probabilities, advantages | per-token loss, ratio, clip flags | in the log-probabilities |
+//! | [`token_logprobs`] | logits, one token a row | log-probability, entropy, log-sum-exp | in the logits |
+//!
+//! Which device a program runs on is decided by [`resolve_device`].
+//!
+//! ```
+//! use burn::tensor::Tensor;
+//! use fireproof_kernels::{resolve_device, token_logprobs};
+//!
+//! let device = resolve_device(Some("flex")).unwrap().device;
+//! let logits = Tensor::<2>::from_data([[0.0, 0.0], [0.0, f32::NEG_INFINITY]], &device);
+//! let targets = Tensor::from_data([0, 0], &device);
+//! let scored = token_logprobs(logits, targets, 1.0);
+//! let logprobs: Vec<f32> = scored.logprobs.into_data().try_to_vec().unwrap();
+//! // an even choice: -ln 2; a certain one: 0
+//! assert!((logprobs[0] + 2f32.ln()).abs() < 1e-6 && logprobs[1] == 0.0);
+//! ```
+
+mod device;
+mod group_normalize;
+mod ops;
+mod policy_surrogate;
+mod primitive;
+mod token_logprobs;
+
+pub use device::BackendName;
+pub use device::DeviceChoice;
+pub use device::DeviceError;
+pub use device::ResolvedDevice;
+pub use device::choose_device;
+pub use device::compiled_backends;
+pub use device::resolve_device;
+pub use device::test_devices;
+pub use group_normalize::GroupEstimator;
+pub use group_normalize::GroupNormalization;
+pub use group_normalize::GroupNormalized;
+pub use group_normalize::group_normalize;
+pub use ops::TokenKernels;
+pub use policy_surrogate::CLIP_DUAL;
+pub use policy_surrogate::CLIP_HIGH;
+pub use policy_surrogate::CLIP_LOW;
+pub use policy_surrogate::CLIP_NONE;
+pub use policy_surrogate::PolicySurrogate;
+pub use policy_surrogate::SurrogateKind;
+pub use policy_surrogate::SurrogateRule;
+pub use policy_surrogate::policy_surrogate;
+pub use token_logprobs::TokenLogprobs;
+pub use token_logprobs::token_logprobs;

@@ -1,0 +1,106 @@
+//! The backend trait: one method an operation, its backend-generic body, and the routing.
+//!
+//! In burn 0.22 and later a tensor has no backend parameter; the `Backend` trait is where
+//! operations are composed. Each method's default body is written in terms of `Self::float_*` and
+//! so runs on every backend; a backend overrides it where a fused kernel is faster.
+
+// The macro's output for `Dispatch` is public through `Dispatch`, not by name.
+#![allow(missing_docs, reason = "the routing that the macro generates has no docs")]
+#![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
+
+use burn::backend::{
+    Autodiff, Backend,
+    autodiff::checkpoint::strategy::CheckpointStrategy,
+    backend_extension,
+    tensor::{FloatTensor, IntTensor},
+};
+
+use crate::group_normalize::{self, GroupNormalization};
+use crate::policy_surrogate::{self, SurrogateRule};
+use crate::token_logprobs;
+
+/// The operations of this crate, as a backend sees them.
+///
+/// The functions of the same names at the crate root take and return [`burn::tensor::Tensor`]s and
+/// document formulas, shapes and gradients.
+#[backend_extension(
+    Cube: cfg(feature = "cube"),
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Fusion: cfg(feature = "fusion"),
+    Autodiff
+)]
+pub trait TokenKernels: Backend {
+    /// `[P, G]` rewards, correctness and mask -> (`[P, G]` advantages, `[P, 3]` statistics).
+    #[cfg_attr(feature = "fusion", fusion(default))]
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::reference::<Self>(rewards, correct, mask, rule)
+    }
+
+    /// `[B, T]` log-probabilities, behaviour log-probabilities, advantages and mask ->
+    /// (loss, derivative, ratio, clip code), each `[B, T]`.
+    #[cfg_attr(feature = "fusion", fusion(default))]
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::reference::<Self>(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
+    #[cfg_attr(feature = "fusion", fusion(default))]
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::reference::<Self>(logits, targets, temperature)
+    }
+}
+
+#[cfg(feature = "flex")]
+impl TokenKernels for burn::backend::Flex {}
+
+#[cfg(feature = "ndarray")]
+impl TokenKernels for burn::backend::NdArray {}
+
+#[cfg(feature = "cube")]
+impl TokenKernels for burn_cubecl::CubeBackend {}
+
+// The hand-written gradients.
+impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::tracked::<B, C>(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::tracked::<B, C>(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::tracked::<B, C>(logits, targets, temperature)
+    }
+}
