@@ -1,0 +1,47 @@
+//! Causal language models, their caches, and the tokenizer.
+//!
+//! Floor 1: knows nothing about rewards. One definition of a model samples and trains, so the only
+//! difference between the log-probabilities of sampling and of training is rounding.
+//!
+//! - [`CausalLm`] separates hidden states from logits, so that scoring can work in chunks and
+//!   `[B, T, V]` never exists.
+//! - [`KvCache`] has ragged rows: [`fork`](KvCache::fork) shares a prompt's prefix among its
+//!   completions, [`retain`](KvCache::retain) and [`admit`](KvCache::admit) batch continuously.
+//! - [`Transformer`] is a decoder of the Qwen2 shape; [`TabularPolicy`] is a softmax table, exact
+//!   and instant, for tests and simulations.
+//!
+//! Token ids are checked on the host before they are uploaded ([`ModelLimits::check`]): gathers on
+//! a GPU read out of bounds silently.
+//!
+//! ```
+//! use burn::tensor::{Int, Tensor};
+//! use fireproof_model::{CausalLm, TransformerConfig};
+//!
+//! let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+//! let model = TransformerConfig { vocabulary: 16, ..TransformerConfig::tiny() }.init(1, &device);
+//! let tokens = Tensor::<2, Int>::from_data([[3, 1, 4], [1, 5, 9]], &device);
+//! let positions = Tensor::<2, Int>::from_data([[0, 1, 2], [0, 1, 2]], &device);
+//! let hidden = model.hidden(tokens, positions);
+//! assert_eq!(model.logits(hidden.reshape([6, 64])).dims(), [6, 16]);
+//! ```
+
+mod attention;
+mod cache;
+mod causal_lm;
+mod initial;
+mod rotary;
+mod tabular;
+mod tokenizer;
+mod transformer;
+
+pub use cache::TransformerCache;
+pub use causal_lm::CausalLm;
+pub use causal_lm::KvCache;
+pub use causal_lm::ModelError;
+pub use causal_lm::ModelLimits;
+pub use tabular::TabularCache;
+pub use tabular::TabularPolicy;
+pub use tokenizer::Tokenizer;
+pub use tokenizer::TokenizerError;
+pub use transformer::Transformer;
+pub use transformer::TransformerConfig;

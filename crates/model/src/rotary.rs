@@ -1,0 +1,91 @@
+//! Rotary position encoding, rotate-half layout (arXiv 2104.09864, as in Llama and Qwen2).
+//!
+//! ```text
+//! f_i = theta^(-2i/d)      for i in 0..d/2
+//! [x1, x2] -> [x1 cos(p f) - x2 sin(p f), x2 cos(p f) + x1 sin(p f)]      at position p
+//! ```
+//!
+//! with `x1` the first and `x2` the second half of a head. burn's own encoding interleaves the
+//! halves and takes one offset for the whole batch, so it fits neither the weights nor ragged rows.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+/// Cosines and sines of every position, `[context, d/2]`.
+#[derive(Module, Debug)]
+pub(crate) struct Rotary {
+    cos: Tensor<2>,
+    sin: Tensor<2>,
+}
+
+/// Cosines and sines at the positions of a batch, `[B, 1, T, d/2]`.
+#[derive(Clone)]
+pub(crate) struct Angles {
+    cos: Tensor<4>,
+    sin: Tensor<4>,
+}
+
+impl Rotary {
+    pub(crate) fn new(context: usize, head: usize, theta: f64, device: &Device) -> Self {
+        let half = head / 2;
+        let table = |function: fn(f64) -> f64| {
+            let angle = |position: usize, i: usize| {
+                position as f64 * theta.powf(-2.0 * i as f64 / head as f64)
+            };
+            let values: Vec<f32> = (0..context * half)
+                .map(|index| function(angle(index / half, index % half)) as f32)
+                .collect();
+            Tensor::from_data(TensorData::new(values, [context, half]), device)
+        };
+        Self { cos: table(f64::cos), sin: table(f64::sin) }
+    }
+
+    /// The angles at `[B, T]` positions.
+    pub(crate) fn at(&self, positions: Tensor<2, Int>) -> Angles {
+        let [batch, time] = positions.dims();
+        let half = self.cos.dims()[1];
+        let index = positions.reshape([batch * time]);
+        let select = |table: &Tensor<2>| {
+            table.clone().select(0, index.clone()).reshape([batch, 1, time, half])
+        };
+        Angles { cos: select(&self.cos), sin: select(&self.sin) }
+    }
+}
+
+impl Angles {
+    /// Rotates `[B, H, T, d]`.
+    pub(crate) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
+        let half = x.dims()[3] / 2;
+        let first = x.clone().narrow(3, 0, half);
+        let second = x.narrow(3, half, half);
+        let turned = [
+            first.clone() * self.cos.clone() - second.clone() * self.sin.clone(),
+            second * self.cos.clone() + first * self.sin.clone(),
+        ];
+        Tensor::cat(turned.to_vec(), 3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tolerance;
+
+    use super::*;
+
+    #[test]
+    fn halves_are_rotated_as_in_the_formula() {
+        for resolved in fireproof_kernels::test_devices() {
+            let device = &resolved.device;
+            let rotary = Rotary::new(8, 4, 100.0, device);
+            let positions = Tensor::<2, Int>::from_data([[3]], device);
+            let x = Tensor::<4>::from_data([[[[1.0, 2.0, 3.0, 4.0]]]], device);
+            let turned = rotary.at(positions).rotate(x).reshape([4]);
+            // f = [1, 100^(-1/2)] = [1, 0.1]; angles 3 and 0.3
+            let (c0, s0, c1, s1) = (3f32.cos(), 3f32.sin(), 0.3f32.cos(), 0.3f32.sin());
+            let expected = [c0 - 3.0 * s0, 2.0 * c1 - 4.0 * s1, 3.0 * c0 + s0, 4.0 * c1 + 2.0 * s1];
+            let expected = Tensor::<1>::from_data(expected, device);
+            let tolerance = Tolerance::<f32>::rel_abs(1e-5, 1e-5);
+            turned.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+        }
+    }
+}
