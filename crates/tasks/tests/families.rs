@@ -14,6 +14,8 @@ fn rng(seed: u64) -> ChaCha8Rng {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
     #[test]
     fn every_demonstration_verifies_and_stays_in_its_bounds(which in 0..FAMILIES.len(), seed: u64) {
         let family = FAMILIES[which];
