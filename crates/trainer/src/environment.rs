@@ -1,0 +1,156 @@
+//! What surrounds the policy: tasks, tokenizer, verifier and rewards.
+
+use std::collections::HashMap;
+
+use fireproof_model::Tokenizer;
+use fireproof_rollout::{RolloutRequest, StopRules};
+use fireproof_trajectory::{
+    Completion, Outcome, PromptGroup, PromptId, SamplingParams, ScoredGroup, Task, Verdict,
+};
+use fireproof_verifier::{RewardScale, Verifier, VerifyError};
+
+use crate::config::TrainerConfig;
+use crate::error::TrainError;
+
+/// Tasks with everything needed to pose them and to judge the answers.
+#[derive(Debug)]
+pub struct Environment {
+    tasks: HashMap<PromptId, (Task, Vec<u32>)>,
+    tokenizer: Tokenizer,
+    verifier: Box<dyn Verifier>,
+    rewards: RewardScale,
+}
+
+/// Judged groups, and what the verifier could not judge.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// Judged groups: whole ones, and those with at least two completions left.
+    pub groups: Vec<ScoredGroup>,
+    /// Completions dropped because the verifier failed on them or on all but one of their group.
+    pub dropped_completions: usize,
+    /// Groups dropped because fewer than two completions were left.
+    pub dropped_groups: usize,
+    /// The verifier's first error.
+    pub first_error: Option<String>,
+}
+
+impl Environment {
+    /// Encodes the prompts of all tasks.
+    ///
+    /// # Errors
+    /// If a prompt cannot be encoded.
+    pub fn new(
+        tasks: impl IntoIterator<Item = Task>,
+        tokenizer: Tokenizer,
+        verifier: Box<dyn Verifier>,
+        rewards: RewardScale,
+    ) -> Result<Self, TrainError> {
+        let encode = |task: Task| {
+            let tokens = tokenizer.encode(&task.prompt)?;
+            Ok((task.id, (task, tokens)))
+        };
+        let tasks = tasks.into_iter().map(encode).collect::<Result<_, TrainError>>()?;
+        Ok(Self { tasks, tokenizer, verifier, rewards })
+    }
+
+    /// The tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The task of a prompt.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPrompt`] if there is none.
+    pub fn task(&self, prompt: PromptId) -> Result<&Task, TrainError> {
+        self.entry(prompt).map(|(task, _)| task)
+    }
+
+    fn entry(&self, prompt: PromptId) -> Result<&(Task, Vec<u32>), TrainError> {
+        self.tasks.get(&prompt).ok_or(TrainError::UnknownPrompt(prompt))
+    }
+
+    /// A request for completions of each prompt. `seed` and `step` address the randomness.
+    ///
+    /// # Errors
+    /// [`TrainError::UnknownPrompt`].
+    pub fn requests(
+        &self,
+        prompts: &[PromptId],
+        samples: usize,
+        config: &TrainerConfig,
+        (seed, step): (u64, u64),
+    ) -> Result<Vec<RolloutRequest>, TrainError> {
+        let request = |prompt: &PromptId| {
+            Ok(RolloutRequest {
+                prompt: *prompt,
+                prompt_tokens: self.entry(*prompt)?.1.clone(),
+                prefix: Vec::new(),
+                samples,
+                sampling: SamplingParams { temperature: config.temperature },
+                stop: StopRules {
+                    max_tokens: config.max_new_tokens,
+                    stop_tokens: vec![self.tokenizer.stop()],
+                },
+                seed,
+                step,
+            })
+        };
+        prompts.iter().map(request).collect()
+    }
+
+    /// Judges groups. A completion on which the verifier fails is dropped and counted, never paid.
+    ///
+    /// # Errors
+    /// If a group belongs to no task, contradicts itself or cannot be decoded.
+    pub fn judge(
+        &self,
+        groups: Vec<PromptGroup>,
+        judge_truncated: bool,
+    ) -> Result<Judged, TrainError> {
+        let mut judged = Judged::default();
+        for group in groups {
+            let task = self.task(group.prompt)?;
+            let PromptGroup { prompt, prompt_tokens, completions } = group;
+            let asked = completions.len();
+            let mut kept = Vec::with_capacity(completions.len());
+            let mut verdicts = Vec::with_capacity(completions.len());
+            for completion in completions {
+                match self.verdict(task, &completion, judge_truncated)? {
+                    Ok(verdict) => {
+                        verdicts.push(verdict);
+                        kept.push(completion);
+                    }
+                    Err(error) => {
+                        judged.dropped_completions += 1;
+                        judged.first_error.get_or_insert_with(|| error.to_string());
+                    }
+                }
+            }
+            if kept.is_empty() || (kept.len() < 2 && kept.len() < asked) {
+                judged.dropped_completions += kept.len();
+                judged.dropped_groups += 1;
+                continue;
+            }
+            let rewards = verdicts.iter().map(|verdict| self.rewards.reward(verdict)).collect();
+            let group = PromptGroup { prompt, prompt_tokens, completions: kept };
+            judged.groups.push(ScoredGroup::new(group, verdicts, rewards)?);
+        }
+        Ok(judged)
+    }
+
+    /// The outer error ends the run, the inner one only drops the completion.
+    fn verdict(
+        &self,
+        task: &Task,
+        completion: &Completion,
+        judge_truncated: bool,
+    ) -> Result<Result<Verdict, VerifyError>, TrainError> {
+        if completion.truncated() && !judge_truncated {
+            return Ok(Ok(Verdict::new(Outcome::Truncated)));
+        }
+        let text = self.tokenizer.decode(&completion.tokens)?;
+        Ok(self.verifier.verify(task, &text))
+    }
+}

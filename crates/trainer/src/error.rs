@@ -1,0 +1,119 @@
+//! What can stop a training run.
+
+use std::path::PathBuf;
+
+use fireproof_advantage::AdvantageError;
+use fireproof_model::TokenizerError;
+use fireproof_rollout::RolloutError;
+use fireproof_selection::SelectError;
+use fireproof_trajectory::{PromptId, TrajectoryError};
+
+use crate::checkpoint::CheckpointError;
+
+/// What can stop a training run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A setting is impossible.
+    #[error("{setting}: {reason}")]
+    Config {
+        /// The setting, as in a run file.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The selector named a prompt that is in no task.
+    #[error("the selector chose prompt {0}, which is not among the tasks")]
+    UnknownPrompt(PromptId),
+    /// The parameters or gradients are no longer finite.
+    #[error(
+        "step {step}: {what} is {value}; nothing was updated. Lower the learning rate or continue \
+         from the last checkpoint"
+    )]
+    Diverged {
+        /// The step, from 0.
+        step: u64,
+        /// What is not finite.
+        what: &'static str,
+        /// Its value.
+        value: f32,
+    },
+    /// Every completion of a step was dropped because the verifier failed.
+    #[error("step {step}: the verifier could not judge a single group; its first error: {error}")]
+    NothingJudged {
+        /// The step, from 0.
+        step: u64,
+        /// The verifier's first error.
+        error: String,
+    },
+    /// The verifier failed during an evaluation.
+    #[error("the verifier could not judge a completion of the evaluation: {error}")]
+    NotJudged {
+        /// The verifier's first error.
+        error: String,
+    },
+    /// A file could not be read or written.
+    #[error("{action} {path}: {source}", path = path.display())]
+    File {
+        /// What was attempted: `writing`, `reading`, `creating`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A folder already holds a run.
+    #[error(
+        "{path} already holds a run: continue it with `--resume {path}` or choose another folder",
+        path = path.display()
+    )]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of a run folder is not what a run writes.
+    #[error("{path}, line {line}: {reason}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The estimator returned something unusable.
+    #[error(transparent)]
+    Advantage(#[from] AdvantageError),
+    /// The engine failed.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+    /// The selector failed.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A text could not be encoded or decoded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A group contradicts itself.
+    #[error(transparent)]
+    Trajectory(#[from] TrajectoryError),
+}
+
+impl TrainError {
+    pub(crate) fn config(setting: &'static str, reason: impl Into<String>) -> Self {
+        Self::Config { setting, reason: reason.into() }
+    }
+
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+}
