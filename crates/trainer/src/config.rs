@@ -31,6 +31,8 @@ pub struct TrainerConfig {
     pub judge_truncated: bool,
     /// Steps between checkpoints; 0 means only at the end.
     pub checkpoint_every: u64,
+    /// Newest checkpoints that are kept; 0 keeps all.
+    pub keep_checkpoints: usize,
     /// The optimiser.
     pub optimizer: OptimizerConfig,
 }
@@ -49,6 +51,7 @@ impl Default for TrainerConfig {
             temperature: 1.0,
             judge_truncated: false,
             checkpoint_every: 50,
+            keep_checkpoints: 3,
             optimizer: OptimizerConfig::default(),
         }
     }

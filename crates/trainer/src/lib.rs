@@ -77,6 +77,8 @@ pub use metrics::Spread;
 pub use metrics::StepMetrics;
 pub use metrics::StepTimes;
 pub use recipe::Recipe;
+pub use recipe::RecipeName;
+pub use recipe::UnknownRecipe;
 pub use run_folder::RunFolder;
 pub use run_folder::latest_checkpoint;
 pub use run_folder::run_config;

@@ -1,5 +1,6 @@
 //! AdamW with a linear warm-up and a clip of the gradient's global norm.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -16,6 +17,13 @@ pub(crate) struct Optimizer {
     config: OptimizerConfig,
     /// Updates made so far.
     pub(crate) updates: u64,
+}
+
+impl fmt::Debug for Optimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, updates, .. } = self;
+        f.debug_struct("Optimizer").field("config", config).field("updates", updates).finish()
+    }
 }
 
 impl Optimizer {

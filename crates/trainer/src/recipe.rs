@@ -1,6 +1,7 @@
 //! A recipe: an algorithm as a value.
 
 use std::fmt;
+use std::str::FromStr;
 
 use fireproof_advantage::{
     AdvantageEstimator, CreditAssignment, EveryToken, Focal, LinearR, PromptWeighted, ZScore,
@@ -9,6 +10,7 @@ use fireproof_losses::{
     AspoSurrogate, ClippedSurrogate, KlPlace, Needs, Penalty, PolicyLoss, Reduction,
 };
 use fireproof_selection::{AllTokens, GroupFilter, KeepAll, PromptSelector, TokenSelector};
+use serde::{Deserialize, Serialize};
 
 /// An algorithm: one strategy for each decision of a step.
 ///
@@ -117,5 +119,65 @@ impl Recipe {
             _ => None,
         };
         self.penalties.iter().filter_map(of).collect()
+    }
+}
+
+/// The built-in recipes by name, for run files and command lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecipeName {
+    /// [`Recipe::grpo`].
+    Grpo,
+    /// [`Recipe::linear_r`].
+    LinearR,
+    /// [`Recipe::f_grpo`].
+    FGrpo,
+    /// [`Recipe::aspo`].
+    Aspo,
+}
+
+impl RecipeName {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Grpo, Self::LinearR, Self::FGrpo, Self::Aspo];
+
+    /// The recipe.
+    #[must_use]
+    pub fn build(self, selector: Box<dyn PromptSelector>) -> Recipe {
+        match self {
+            Self::Grpo => Recipe::grpo(selector),
+            Self::LinearR => Recipe::linear_r(selector),
+            Self::FGrpo => Recipe::f_grpo(selector),
+            Self::Aspo => Recipe::aspo(selector),
+        }
+    }
+}
+
+impl fmt::Display for RecipeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Grpo => "grpo",
+            Self::LinearR => "linear-r",
+            Self::FGrpo => "f-grpo",
+            Self::Aspo => "aspo",
+        })
+    }
+}
+
+/// A name that is no built-in recipe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is no recipe; there are: {known}")]
+pub struct UnknownRecipe {
+    name: String,
+    known: String,
+}
+
+impl FromStr for RecipeName {
+    type Err = UnknownRecipe;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|recipe| recipe.to_string() == name).ok_or_else(|| {
+            let known: Vec<String> = Self::ALL.iter().map(Self::to_string).collect();
+            UnknownRecipe { name: name.to_owned(), known: known.join(", ") }
+        })
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! runs/name/config.toml                the resolved settings
 //!          /metrics.jsonl              one line a step
+//!          /NAME.json                  results, such as evaluations
 //!          /checkpoints/step-000050/   one folder a checkpoint
 //! ```
 
@@ -10,7 +11,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointError, read_state};
 use crate::error::TrainError;
@@ -53,9 +55,7 @@ impl RunFolder {
         let metrics = path.join(METRICS);
         let text = fs::read_to_string(&metrics).map_err(TrainError::file("reading", &metrics))?;
         let kept = lines_before(&metrics, &text, steps)?;
-        let temporary = path.join(format!(".{METRICS}.partial"));
-        fs::write(&temporary, kept).map_err(TrainError::file("writing", &temporary))?;
-        fs::rename(&temporary, &metrics).map_err(TrainError::file("writing", &metrics))?;
+        replace(&metrics, &kept)?;
         Self::append_to(path)
     }
 
@@ -84,6 +84,44 @@ impl RunFolder {
         self.metrics.write_all(line.as_bytes()).map_err(TrainError::file("writing", &file))
     }
 
+    /// Writes `NAME.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), TrainError> {
+        let path = self.path.join(format!("{name}.json"));
+        let text = serde_json::to_string(value).map_err(std::io::Error::from);
+        let text = text.map_err(TrainError::file("writing", &path))?;
+        replace(&path, &text)
+    }
+
+    /// Reads `NAME.json`.
+    ///
+    /// # Errors
+    /// If it cannot be read or does not hold a `T`.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
+        let path = self.path.join(format!("{name}.json"));
+        let text = fs::read_to_string(&path).map_err(TrainError::file("reading", &path))?;
+        serde_json::from_str(&text).map_err(|error| TrainError::Malformed {
+            path,
+            line: error.line(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Removes all but the newest `keep` checkpoints; 0 keeps all.
+    ///
+    /// # Errors
+    /// If one cannot be removed.
+    pub fn prune_checkpoints(&self, keep: usize) -> Result<(), TrainError> {
+        let found = checkpoints(&self.path).unwrap_or_default();
+        let old = if keep == 0 { 0 } else { found.len().saturating_sub(keep) };
+        for path in &found[..old] {
+            fs::remove_dir_all(path).map_err(TrainError::file("removing", path))?;
+        }
+        Ok(())
+    }
+
     /// Where the checkpoint after `steps` steps belongs.
     #[must_use]
     pub fn checkpoint_path(&self, steps: u64) -> PathBuf {
@@ -107,14 +145,8 @@ pub fn run_config(path: &Path) -> Result<String, TrainError> {
 /// none is complete.
 pub fn latest_checkpoint(path: &Path) -> Result<(PathBuf, Vec<CheckpointError>), CheckpointError> {
     let folder = path.join(CHECKPOINTS);
-    let is_checkpoint = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"))
-    };
-    let entries = fs::read_dir(&folder)
-        .map_err(|_| CheckpointError::Missing { path: folder.clone() })?;
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(is_checkpoint).collect();
-    found.sort();
+    let missing = CheckpointError::Missing { path: folder };
+    let Ok(found) = checkpoints(path) else { return Err(missing) };
     let mut damaged = Vec::new();
     for path in found.into_iter().rev() {
         match read_state(&path) {
@@ -122,7 +154,27 @@ pub fn latest_checkpoint(path: &Path) -> Result<(PathBuf, Vec<CheckpointError>),
             Err(error) => damaged.push(error),
         }
     }
-    Err(damaged.into_iter().next().unwrap_or(CheckpointError::Missing { path: folder }))
+    Err(damaged.into_iter().next().unwrap_or(missing))
+}
+
+/// The checkpoints of a run, oldest first, complete or not.
+fn checkpoints(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let is_checkpoint = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"))
+    };
+    let entries = fs::read_dir(path.join(CHECKPOINTS))?;
+    let mut found: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(is_checkpoint).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// Writes a file under another name and then gives it its own.
+fn replace(path: &Path, text: &str) -> Result<(), TrainError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.partial"));
+    fs::write(&temporary, text).map_err(TrainError::file("writing", &temporary))?;
+    fs::rename(&temporary, path).map_err(TrainError::file("writing", path))
 }
 
 /// The lines of the first `steps` steps. An incomplete last line, as a killed run leaves one, is

@@ -16,6 +16,7 @@ use crate::checkpoint::{self, Parts};
 use crate::config::TrainerConfig;
 use crate::environment::{Environment, Judged};
 use crate::error::TrainError;
+use crate::evaluate::{Evaluation, evaluate};
 use crate::metrics::{Spread, StepMetrics};
 use crate::optimizer::{Optimizer, global_norm};
 use crate::recipe::Recipe;
@@ -27,7 +28,8 @@ use crate::warm_start::inner_device;
 /// Trains a policy by a recipe: select, generate, verify, weigh, update, observe.
 ///
 /// The policy lives on an autodiff device (`device.clone().autodiff()`).
-pub struct Trainer<M: CausalLm, E: RolloutEngine<Policy = M>> {
+#[derive(Debug)]
+pub struct Trainer<M, E> {
     policy: M,
     /// The policy as it was at the start, if a penalty compares with it.
     reference: Option<M>,
@@ -91,9 +93,17 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         &self.policy
     }
 
-    /// The rollout engine, for evaluations.
-    pub fn engine_mut(&mut self) -> &mut E {
-        &mut self.engine
+    /// Evaluates the policy as trained so far ([`evaluate`]) on prompts of its environment.
+    ///
+    /// # Errors
+    /// If generation or the verifier fails.
+    pub fn evaluate(
+        &mut self,
+        prompts: &[PromptId],
+        samples: usize,
+    ) -> Result<Evaluation, TrainError> {
+        let Self { engine, policy, environment, config, .. } = self;
+        evaluate(engine, policy, environment, prompts, samples, config)
     }
 
     /// Steps completed.
@@ -112,8 +122,8 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         self.engine.publish(&self.policy, self.version);
         let prompts = self.select()?;
         let clock = Instant::now();
-        let samples = self.config.samples_per_prompt;
-        let groups = self.generate(&prompts, samples, self.config.seed)?;
+        let groups =
+            self.generate(&prompts, self.config.samples_per_prompt, self.config.seed)?;
         let generate = clock.elapsed().as_secs_f64();
         let new_tokens: usize =
             groups.iter().flat_map(|group| &group.completions).map(|c| c.tokens.len()).sum();

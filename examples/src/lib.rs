@@ -1,0 +1,20 @@
+//! What the examples share: run files, task sets, command lines, tables.
+//!
+//! An example itself is one file beside this folder and reads from top to bottom; only what every
+//! one of them would repeat is here.
+
+// Programs talk to people on the terminal; libraries do not.
+#![allow(clippy::print_stdout, reason = "programs talk to people")]
+
+mod data;
+mod run_file;
+mod table;
+
+pub use data::DemonstrationStream;
+pub use data::TaskSet;
+pub use run_file::EvaluationConfig;
+pub use run_file::ModelConfig;
+pub use run_file::RunFile;
+pub use run_file::RunFileError;
+pub use run_file::TaskConfig;
+pub use table::before_after;
