@@ -80,11 +80,7 @@ pub struct Objective {
 /// # Panics
 /// If the batch lacks what [`Penalty::needs`] or [`PolicyLoss::needs`] asks for.
 #[must_use]
-pub fn objective(
-    loss: &dyn PolicyLoss,
-    penalties: &[Penalty],
-    batch: &PolicyBatch,
-) -> Objective {
+pub fn objective(loss: &dyn PolicyLoss, penalties: &[Penalty], batch: &PolicyBatch) -> Objective {
     let surrogate = loss.surrogate(batch);
     let policy = (surrogate.loss.clone().detach() * batch.weights.clone()).sum();
     let terms = penalties.iter().filter_map(|penalty| penalty.term(batch));

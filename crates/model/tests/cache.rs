@@ -2,9 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use fireproof_kernels::test_devices;
-use fireproof_model::{
-    CausalLm, KvCache, TabularPolicy, Transformer, TransformerConfig,
-};
+use fireproof_model::{CausalLm, KvCache, TabularPolicy, Transformer, TransformerConfig};
 
 const TOLERANCE: f32 = 2e-5;
 

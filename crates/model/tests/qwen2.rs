@@ -35,8 +35,7 @@ impl ModuleMapper for Formula {
             if name.contains("norm") { 1.0 + sine / 3.0 } else { sine }
         };
         let shape = param.dims();
-        let mut values: Vec<f32> =
-            (0..shape.iter().product()).map(|i| value(i) as f32).collect();
+        let mut values: Vec<f32> = (0..shape.iter().product()).map(|i| value(i) as f32).collect();
         if D == 2 && !is_embedding {
             // Ours is [in, out], theirs [out, in].
             let (input, output) = (shape[0], shape[1]);

@@ -53,9 +53,8 @@ impl<M: CausalLm> RolloutEngine for InProcessEngine<M> {
         while let Some(first) = waiting.front() {
             // One pass for each way of sampling; a training step has just one.
             let sampling = requests[first.request].sampling;
-            let (now, later) = waiting.into_iter().partition(|row| {
-                requests[row.request].sampling == sampling
-            });
+            let (now, later) =
+                waiting.into_iter().partition(|row| requests[row.request].sampling == sampling);
             let sampler = sampler_for(sampling);
             finished.extend(self.decode(policy, requests, now, sampler.as_ref())?);
             waiting = later;
@@ -151,10 +150,8 @@ impl<C: KvCache> Batch<C> {
         let device = device_of(policy);
         let (hidden, cache) = policy.prefill(padded(&texts, &device), &lengths);
 
-        let parents: Vec<usize> = rows
-            .iter()
-            .map(|row| prompts.partition_point(|index| *index < row.request))
-            .collect();
+        let parents: Vec<usize> =
+            rows.iter().map(|row| prompts.partition_point(|index| *index < row.request)).collect();
         let room = rows.iter().map(|row| requests[row.request].stop.max_tokens).max();
         let cache = cache.fork(&parents, room.unwrap_or(0));
         Self { rows, hidden: hidden.select(0, row_index(&parents, &device)), cache }

@@ -110,8 +110,7 @@ fn batched_decoding_equals_decoding_by_hand() {
         for (group, request) in generate(&model, 64, &requests).iter().zip(&requests) {
             assert_eq!((group.prompt, group.completions.len()), (request.prompt, request.samples));
             for (sample, completion) in group.completions.iter().enumerate() {
-                let (tokens, logprobs, entropies) =
-                    by_hand(&model, request, sample as u64, device);
+                let (tokens, logprobs, entropies) = by_hand(&model, request, sample as u64, device);
                 assert_eq!(completion.tokens, tokens, "{request:?}");
                 for (a, b) in completion.logprobs.iter().zip(&logprobs) {
                     assert!((f64::from(*a) - b).abs() < 2e-5, "{a} is not {b}");
@@ -139,7 +138,11 @@ fn a_completion_does_not_depend_on_what_else_is_in_the_batch() {
         };
         // From two rows at a time, with retiring and admitting, up to all at once.
         for max_rows in [1, 2, 3, 5, 8, 16] {
-            assert_eq!(tokens(&generate(&model, max_rows, &requests())), tokens(&all), "{max_rows}");
+            assert_eq!(
+                tokens(&generate(&model, max_rows, &requests())),
+                tokens(&all),
+                "{max_rows}"
+            );
         }
         let mut reversed = requests();
         reversed.reverse();

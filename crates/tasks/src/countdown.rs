@@ -10,21 +10,22 @@ use crate::family::{Instance, TaskFamily};
 
 /// Reach a number, using each given number exactly once: `3,5,8=16>` → `8+5+3`.
 ///
-/// | level | numbers (1-9) | operators |
-/// |---|---|---|
-/// | 1 | 2 | `+-*` |
-/// | 2 | 3 | `+-` |
-/// | 3 | 3 | `+-*` |
-/// | 4 | 3 | `+-*/` |
-/// | 5 | 4 | `+-*` |
+/// | level | numbers | each from 1 to | operators |
+/// |---|---|---|---|
+/// | 1 | 2 | 20 | `+-` |
+/// | 2 | 3 | 12 | `+-` |
+/// | 3 | 3 | 9 | `+-*` |
+/// | 4 | 3 | 9 | `+-*/` |
+/// | 5 | 4 | 9 | `+-*` |
 ///
 /// The target is 1 to 99 and always reachable. The number of right answers counts expressions in a
 /// canonical spelling without needless parentheses; the verifier also accepts other spellings.
 #[derive(Clone, Copy, Debug)]
 pub struct Countdown;
 
-/// (numbers, operators) of each level.
-const LEVELS: [(usize, &str); 5] = [(2, "+-*"), (3, "+-"), (3, "+-*"), (3, "+-*/"), (4, "+-*")];
+/// (numbers, largest of them, operators) of each level.
+const LEVELS: [(usize, i64, &str); 5] =
+    [(2, 20, "+-"), (3, 12, "+-"), (3, 9, "+-*"), (3, 9, "+-*/"), (4, 9, "+-*")];
 const TARGETS: RangeInclusive<i64> = 1..=99;
 
 impl TaskFamily for Countdown {
@@ -41,17 +42,18 @@ impl TaskFamily for Countdown {
     }
 
     fn longest_answer(&self, level: u32) -> usize {
-        // One digit and one operator a number, less one, and a pair of parentheses for each
-        // number after the second.
-        let numbers = LEVELS[level as usize - 1].0;
-        2 * numbers - 1 + 2 * (numbers - 2)
+        // The digits, an operator between two numbers, and a pair of parentheses for each number
+        // after the second.
+        let (numbers, largest, _) = LEVELS[level as usize - 1];
+        let digits = numbers * largest.to_string().len();
+        digits + numbers - 1 + 2 * (numbers - 2)
     }
 
     fn generate(&self, level: u32, rng: &mut dyn Rng) -> Instance {
         self.assert_level(level);
-        let (count, operators) = LEVELS[level as usize - 1];
+        let (count, largest, operators) = LEVELS[level as usize - 1];
         loop {
-            let mut numbers: Vec<i64> = (0..count).map(|_| rng.random_range(1..=9)).collect();
+            let mut numbers: Vec<i64> = (0..count).map(|_| rng.random_range(1..=largest)).collect();
             numbers.sort_unstable();
             let Some(target) = random_value(&numbers, operators, rng) else { continue };
             if !TARGETS.contains(&target) {
@@ -63,6 +65,7 @@ impl TaskFamily for Countdown {
             let check = CheckSpec::Expression(ExpressionCheck {
                 target,
                 operators: operators.into(),
+                forbidden_digits: String::new(),
                 operands: Operands::Exactly { numbers },
             });
             let prompt = format!("{}={target}>", list.join(","));
@@ -77,6 +80,7 @@ impl TaskFamily for Countdown {
                 target,
                 operators,
                 operands: Operands::Exactly { numbers },
+                ..
             }) => Some(expressions(numbers, operators, *target)),
             _ => None,
         }

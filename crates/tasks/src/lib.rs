@@ -10,7 +10,7 @@
 //! | [`Sort`] | `3141>` → `1134` | 1-12 digits | 1 |
 //! | [`Addition`] | `57+68>` → `125` | 1-6 digits | 1 |
 //! | [`Modular`] | `5*4%7>` → `6` | moduli 5 to 97 | 1 |
-//! | [`Split`] | `20:2>` → `13+7` | more terms, larger numbers | `(n-1)` choose `(terms-1)` |
+//! | [`Split`] | `57:2-4>` → `38+19` | terms, size, forbidden digit | counted |
 //! | [`Countdown`] | `3,5,8=16>` → `8+5+3` | 2-4 numbers | counted |
 //!
 //! Training and held-out tasks are disjoint because a task belongs to a [`Partition`] by the hash

@@ -106,9 +106,8 @@ pub(crate) struct Parts<'a, M> {
 pub(crate) fn save<M: Module>(parts: Parts<'_, M>, path: &Path) -> Result<(), CheckpointError> {
     let failed = |reason: String| CheckpointError::Write { path: path.to_owned(), reason };
     let temporary = sibling(path, "partial");
-    let written = write_files(&parts, &temporary).and_then(|()| {
-        publish(&temporary, path).map_err(|error| error.to_string())
-    });
+    let written = write_files(&parts, &temporary)
+        .and_then(|()| publish(&temporary, path).map_err(|error| error.to_string()));
     written.map_err(|reason| {
         // Best effort: what is left carries a name that nothing takes for a checkpoint.
         let _ = fs::remove_dir_all(&temporary);
@@ -196,12 +195,20 @@ pub(crate) fn read_state(path: &Path) -> Result<State, CheckpointError> {
     let format: Format = serde_json::from_str(&text)
         .map_err(|error| corrupt(state_file.clone(), error.to_string()))?;
     if format.format != FORMAT {
-        let difference = format!("- format {} of package {}\n+ format {FORMAT} of package {}",
-            format.format, format.package, env!("CARGO_PKG_VERSION"));
-        return Err(CheckpointError::Incompatible { path: path.to_owned(), what: "format", difference });
+        let difference = format!(
+            "- format {} of package {}\n+ format {FORMAT} of package {}",
+            format.format,
+            format.package,
+            env!("CARGO_PKG_VERSION")
+        );
+        return Err(CheckpointError::Incompatible {
+            path: path.to_owned(),
+            what: "format",
+            difference,
+        });
     }
-    let state: State = serde_json::from_str(&text)
-        .map_err(|error| corrupt(state_file, error.to_string()))?;
+    let state: State =
+        serde_json::from_str(&text).map_err(|error| corrupt(state_file, error.to_string()))?;
     for (name, expected) in &state.files {
         let file = path.join(name);
         let found = Check::of(&file).map_err(|error| corrupt(file.clone(), error.to_string()))?;
@@ -259,9 +266,9 @@ pub(crate) fn load<M: Module>(
     };
     let reference = state.files.contains_key(REFERENCE).then(|| module(REFERENCE)).transpose()?;
     let loaded = Loaded { policy: module(POLICY)?, reference };
-    optimizer.load(&path.join(OPTIMIZER), state.updates).map_err(|reason| {
-        CheckpointError::Corrupt { path: path.join(OPTIMIZER), reason }
-    })?;
+    optimizer
+        .load(&path.join(OPTIMIZER), state.updates)
+        .map_err(|reason| CheckpointError::Corrupt { path: path.join(OPTIMIZER), reason })?;
     Ok(loaded)
 }
 

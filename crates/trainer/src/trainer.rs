@@ -122,8 +122,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         self.engine.publish(&self.policy, self.version);
         let prompts = self.select()?;
         let clock = Instant::now();
-        let groups =
-            self.generate(&prompts, self.config.samples_per_prompt, self.config.seed)?;
+        let groups = self.generate(&prompts, self.config.samples_per_prompt, self.config.seed)?;
         let generate = clock.elapsed().as_secs_f64();
         let new_tokens: usize =
             groups.iter().flat_map(|group| &group.completions).map(|c| c.tokens.len()).sum();
@@ -323,8 +322,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
     fn observe(&mut self, groups: &[ScoredGroup], probe: bool) {
         let step = self.step;
         let seen = |group| Observation { group, probe, step };
-        let seen: Vec<Observation<'_>> =
-            groups.iter().map(ScoredGroup::view).map(seen).collect();
+        let seen: Vec<Observation<'_>> = groups.iter().map(ScoredGroup::view).map(seen).collect();
         self.recipe.selector.observe(&seen);
     }
 }
@@ -332,9 +330,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
 /// A step without a single judged group cannot train; that is the verifier's failure.
 fn require_groups(judged: &Judged, step: u64) -> Result<(), TrainError> {
     match (&judged.first_error, judged.groups.is_empty()) {
-        (Some(error), true) => {
-            Err(TrainError::NothingJudged { step, error: error.clone() })
-        }
+        (Some(error), true) => Err(TrainError::NothingJudged { step, error: error.clone() }),
         _ => Ok(()),
     }
 }

@@ -120,6 +120,9 @@ pub struct ExpressionCheck {
     pub target: i64,
     /// The operators that may occur, out of `+-*/`. Division must leave no remainder.
     pub operators: String,
+    /// Digits that no number may contain.
+    #[serde(default)]
+    pub forbidden_digits: String,
     /// Which numbers must occur.
     pub operands: Operands,
 }
@@ -170,6 +173,7 @@ mod tests {
             check: CheckSpec::Expression(ExpressionCheck {
                 target: 20,
                 operators: "+".into(),
+                forbidden_digits: "7".into(),
                 operands: Operands::Free { count: 2, minimum: 1, maximum: 20 },
             }),
             metadata: TaskMetadata { source: "split".into(), level: Some(1), ..Default::default() },

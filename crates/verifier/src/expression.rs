@@ -33,6 +33,11 @@ fn satisfies(check: &ExpressionCheck, evaluation: &Evaluation) -> bool {
     evaluation.value == check.target
         && evaluation.operators.iter().all(|operator| check.operators.contains(*operator))
         && operands_allowed(&check.operands, &evaluation.numbers)
+        && digits_allowed(&check.forbidden_digits, &evaluation.numbers)
+}
+
+fn digits_allowed(forbidden: &str, numbers: &[i64]) -> bool {
+    numbers.iter().all(|number| !number.to_string().contains(|digit| forbidden.contains(digit)))
 }
 
 fn operands_allowed(rule: &Operands, numbers: &[i64]) -> bool {
@@ -69,6 +74,7 @@ mod tests {
         ExpressionCheck {
             target: 20,
             operators: "+".into(),
+            forbidden_digits: String::new(),
             operands: Operands::Free { count: 2, minimum: 1, maximum: 20 },
         }
     }
@@ -77,6 +83,7 @@ mod tests {
         ExpressionCheck {
             target: 16,
             operators: operators.into(),
+            forbidden_digits: String::new(),
             operands: Operands::Exactly { numbers: vec![3, 5, 8] },
         }
     }
@@ -107,6 +114,13 @@ mod tests {
     #[test]
     fn operators_that_the_task_does_not_allow_are_wrong() {
         assert_eq!(outcome(countdown("*"), "8+5+3"), Outcome::Wrong);
+    }
+
+    #[test]
+    fn forbidden_digits_may_stand_nowhere() {
+        let check = || ExpressionCheck { forbidden_digits: "37".into(), ..split_20() };
+        assert_eq!(outcome(check(), "13+7"), Outcome::Wrong);
+        assert_eq!(outcome(check(), "12+8"), Outcome::Correct);
     }
 
     #[test]

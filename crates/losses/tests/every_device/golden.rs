@@ -72,9 +72,7 @@ fn the_kl_penalty_in_the_loss_is_that_of_trl_and_liger() {
 #[test]
 fn kl_estimators_average_as_in_verl_nemo_and_trl() {
     on_every_device(|device| {
-        for (estimator, expected) in
-            [(Kl::K1, -0.212526), (Kl::K2, 0.200621), (Kl::K3, 0.323396)]
-        {
+        for (estimator, expected) in [(Kl::K1, -0.212526), (Kl::K2, 0.200621), (Kl::K3, 0.323396)] {
             let [logprobs, reference] =
                 [&LOGPROBS, &REFERENCE].map(|data| matrix(&data[..], 4, device));
             let estimates = values(estimator.estimate(logprobs, reference));

@@ -60,12 +60,10 @@ impl Data {
     fn new() -> Self {
         let lengths: Vec<usize> = (0..ROWS).map(|row| (row * 5 + 3) % (TOKENS + 1)).collect();
         assert!(lengths.contains(&0) && lengths.contains(&TOKENS));
-        let behaviour: Vec<f32> =
-            noise(ROWS * TOKENS, 3).iter().map(|x| -1.5 - x).collect();
+        let behaviour: Vec<f32> = noise(ROWS * TOKENS, 3).iter().map(|x| -1.5 - x).collect();
         let shift = noise(ROWS * TOKENS, 4);
         let logprobs = behaviour.iter().zip(&shift).map(|(b, s)| b + 0.6 * s).collect();
-        let rewards =
-            (0..ROWS).map(|row| f32::from(row % GROUP < row / GROUP)).collect();
+        let rewards = (0..ROWS).map(|row| f32::from(row % GROUP < row / GROUP)).collect();
         Self { logprobs, behaviour, lengths, rewards }
     }
 

@@ -76,8 +76,7 @@ fn prompt_mean_weighs_prompts_alike_however_many_tokens_they_have() {
     on_every_device(|device| {
         let mask = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
         let weights = values(Reduction::PromptMean.device_weights(matrix(&mask, 3, device), 2));
-        let by_hand: Vec<f32> =
-            mask.iter().enumerate().map(|(i, m)| m * expected[i / 3]).collect();
+        let by_hand: Vec<f32> = mask.iter().enumerate().map(|(i, m)| m * expected[i / 3]).collect();
         assert_close(&weights, &by_hand, 1e-6);
     });
 }
