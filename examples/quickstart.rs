@@ -1,14 +1,14 @@
 //! Trains a small transformer from scratch by verifiable rewards, in minutes on a laptop's CPU.
 //!
-//! The task is `split`: write a number as a sum (`20:2>` → `13+7`). A short supervised warm start
-//! gets some answers right; reinforcement learning does the rest, with nothing but a program that
-//! checks the answer. At the end the policy is compared with itself before, on prompts that it never
-//! trained on.
+//! The task is `sort`: write the digits of a number in ascending order (`3141>` → `1134`). A short
+//! supervised warm start gets some answers right; reinforcement learning does the rest, with nothing
+//! but a program that checks the answer. At the end the policy is compared with itself before, on
+//! prompts that it never trained on.
 //!
 //! ```text
 //! cargo run --release --example quickstart
 //! cargo run --release --example quickstart -- --recipe linear-r --seed 2
-//! cargo run --release --example quickstart -- --set trainer.steps=300 --set task.family=sort
+//! cargo run --release --example quickstart -- --set task.family=countdown --set task.hardest=4
 //! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]

@@ -28,7 +28,7 @@ pub struct RunFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskConfig {
-    /// `split`, `sort`, `addition`, `modular`, `reverse` or `countdown`.
+    /// `sort`, `reverse`, `addition`, `modular`, `split` or `countdown`.
     pub family: String,
     /// Easiest level.
     pub easiest: u32,
@@ -66,13 +66,18 @@ pub struct EvaluationConfig {
 
 impl Default for RunFile {
     fn default() -> Self {
-        let mut trainer = TrainerConfig { steps: 150, max_new_tokens: 13, ..Default::default() };
-        trainer.optimizer.learning_rate = 1e-3;
+        let mut trainer = TrainerConfig {
+            steps: 300,
+            prompts_per_update: 8,
+            max_new_tokens: 16,
+            ..Default::default()
+        };
+        trainer.optimizer.learning_rate = 3e-4;
         Self {
             recipe: RecipeName::Grpo,
             task: TaskConfig::default(),
             model: ModelConfig::default(),
-            warm_start: WarmStartConfig::default(),
+            warm_start: WarmStartConfig { steps: 50, ..Default::default() },
             trainer,
             evaluation: EvaluationConfig::default(),
         }
@@ -81,7 +86,7 @@ impl Default for RunFile {
 
 impl Default for TaskConfig {
     fn default() -> Self {
-        Self { family: "split".to_owned(), easiest: 1, hardest: 5, prompts_per_level: 300 }
+        Self { family: "sort".to_owned(), easiest: 3, hardest: 6, prompts_per_level: 1000 }
     }
 }
 
@@ -313,7 +318,7 @@ mod tests {
     fn impossible_values_are_named() {
         for (settings, part) in [
             (&["task.family=chess"][..], "task.family: `chess` is none of reverse, sort"),
-            (&["task.hardest=9"], "split has levels 1..=6, not 1 to 9"),
+            (&["task.hardest=13"], "sort has levels 1..=12, not 3 to 13"),
             (&["task.easiest=3", "task.hardest=2"], "not 3 to 2"),
             (&["trainer.max_new_tokens=4"], "trainer.max_new_tokens: 4 is too few"),
             (&["evaluation.samples=4"], "at least 8 for pass@8, not 4"),

@@ -27,8 +27,9 @@ pub enum TrainError {
     UnknownPrompt(PromptId),
     /// The parameters or gradients are no longer finite.
     #[error(
-        "step {step}: {what} is {value}; nothing was updated. Lower the learning rate or continue \
-         from the last checkpoint"
+        "step {}: {what} is {value}; the update was not applied. Lower the learning rate, or continue \
+         from the last checkpoint",
+        step + 1
     )]
     Diverged {
         /// The step, from 0.
@@ -39,7 +40,7 @@ pub enum TrainError {
         value: f32,
     },
     /// Every completion of a step was dropped because the verifier failed.
-    #[error("step {step}: the verifier could not judge a single group; its first error: {error}")]
+    #[error("step {}: the verifier could not judge a single group; its first error: {error}", step + 1)]
     NothingJudged {
         /// The step, from 0.
         step: u64,

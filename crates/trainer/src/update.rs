@@ -181,3 +181,6 @@ fn read_stats(reads: Vec<Tensor<1>>, stats: &mut UpdateStats) -> Result<(), Trai
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The gradient of an update, to the last parameter.
+
+use burn::module::{ModuleVisitor, Param};
+use fireproof_advantage::Centered;
+use fireproof_kernels::test_devices;
+use fireproof_losses::{AspoSurrogate, Kl, KlPlace, Penalty, Reduction};
+use fireproof_model::{Transformer, TransformerConfig};
+use fireproof_selection::{HighEntropy, InOrder};
+use fireproof_trajectory::{FinishReason, PolicyVersion, SamplingParams};
+
+use super::*;
+
+/// All gradients of a model, one after the other.
+struct Collect<'a> {
+    gradients: &'a GradientsParams,
+    found: Vec<f32>,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = self.gradients.get::<D>(param.id).expect("every parameter has a gradient");
+        self.found.extend(gradient.into_data().try_to_vec_as::<f32>().expect("floats"));
+    }
+}
+
+fn policy(device: &Device) -> Transformer {
+    let config = TransformerConfig {
+        vocabulary: 7,
+        width: 16,
+        heads: 2,
+        kv_heads: 1,
+        mlp_width: 24,
+        context: 24,
+        initial_std: 0.3,
+        ..TransformerConfig::tiny()
+    };
+    config.init(5, &device.clone().autodiff())
+}
+
+/// Ragged completions whose behaviour is a little off the policy's.
+fn completions() -> Vec<Completion> {
+    let completion = |row: usize| {
+        let length = 1 + row * 7 % 12;
+        let value = |time: usize, spread: f32| ((row * 5 + time * 3) % 11) as f32 / 11.0 * spread;
+        Completion {
+            tokens: (0..length).map(|time| ((row + time * 2) % 7) as u32).collect(),
+            logprobs: (0..length).map(|time| -1.5 - value(time, 1.0)).collect(),
+            sampling_logprobs: None,
+            entropies: (0..length).map(|time| value(time, 1.9)).collect(),
+            finish: FinishReason::Stop,
+            sampling: SamplingParams::default(),
+            version: PolicyVersion(0),
+        }
+    };
+    (0..12).map(completion).collect()
+}
+
+fn rows(completions: &[Completion]) -> Vec<Row<'_>> {
+    const PROMPTS: [&[u32]; 3] = [&[1], &[2, 3, 4, 5, 6], &[3, 1]];
+    let row = |(index, completion): (usize, &'_ Completion)| Row {
+        // The prompts of a later update of a step do not start at 0.
+        prompt: 6 + index / 4,
+        prompt_tokens: PROMPTS[index / 4],
+        completion,
+        advantages: vec![[1.0, -0.6, 0.3, -2.0][index % 4]; completion.tokens.len()],
+        reference: Some(completion.logprobs.iter().map(|logprob| logprob - 0.1).collect()),
+    };
+    let row = |pair| -> Row<'_> { row(pair) };
+    completions.iter().enumerate().map(row).collect()
+}
+
+fn recipe(reduction: Reduction) -> Recipe {
+    let kl = Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.1, place: KlPlace::Loss };
+    Recipe {
+        estimator: Box::new(Centered),
+        loss: Box::new(AspoSurrogate::default()),
+        reduction,
+        penalties: vec![kl, Penalty::Entropy { coefficient: 0.05 }],
+        ..Recipe::grpo(Box::new(InOrder::new(vec![])))
+    }
+}
+
+fn found(
+    recipe: &Recipe,
+    tokens: &dyn TokenSelector,
+    budget: usize,
+    device: &Device,
+) -> (Vec<f32>, UpdateStats) {
+    let policy = policy(device);
+    let completions = completions();
+    let scoring = Scoring { tokens_per_microbatch: budget, temperature: 0.8 };
+    let (gradients, stats) = gradient(&policy, recipe, &rows(&completions), tokens, scoring, device)
+        .expect("the device works")
+        .expect("tokens are selected");
+    let mut collect = Collect { gradients: &gradients, found: Vec::new() };
+    burn::module::Module::visit(&policy, &mut collect);
+    (collect.found, stats)
+}
+
+#[test]
+fn the_gradient_does_not_depend_on_the_split_into_microbatches() {
+    for resolved in test_devices() {
+        for reduction in [
+            Reduction::TokenMean,
+            Reduction::SequenceMean,
+            Reduction::SequenceSum,
+            Reduction::PromptMean,
+            Reduction::Constant { length: 16, per_sequence: true },
+            Reduction::Constant { length: 16, per_sequence: false },
+        ] {
+            let recipe = recipe(reduction);
+            let tokens = HighEntropy { share: 0.6 };
+            let (whole, stats) = found(&recipe, &tokens, 100_000, &resolved.device);
+            let largest = whole.iter().fold(0f32, |a, b| a.max(b.abs()));
+            assert!(largest > 1e-3, "there is a gradient: {largest}");
+            for budget in [1, 40, 90] {
+                let (split, split_stats) = found(&recipe, &tokens, budget, &resolved.device);
+                for (a, b) in whole.iter().zip(&split) {
+                    assert!((a - b).abs() < 2e-5 * largest, "{reduction:?} {budget}: {a} {b}");
+                }
+                assert!((stats.loss - split_stats.loss).abs() < 1e-5 * stats.loss.abs().max(1.0));
+                assert_eq!(stats.totals[0], split_stats.totals[0], "tokens");
+                assert_eq!(stats.input_tokens, split_stats.input_tokens);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_selected_token_is_no_gradient() {
+    #[derive(Debug)]
+    struct Nothing;
+    impl TokenSelector for Nothing {
+        fn select(&self, tokens: TokenView<'_>) -> Vec<bool> {
+            vec![false; tokens.logprobs.len()]
+        }
+    }
+    let device = test_devices().remove(0).device;
+    let completions = completions();
+    let scoring = Scoring { tokens_per_microbatch: 64, temperature: 1.0 };
+    let recipe = recipe(Reduction::TokenMean);
+    let rows = rows(&completions);
+    let none = gradient(&policy(&device), &recipe, &rows, &Nothing, scoring, &device);
+    assert!(none.expect("the device works").is_none());
+}
