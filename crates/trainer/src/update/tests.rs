@@ -57,16 +57,16 @@ fn completions() -> Vec<Completion> {
 
 fn rows(completions: &[Completion]) -> Vec<Row<'_>> {
     const PROMPTS: [&[u32]; 3] = [&[1], &[2, 3, 4, 5, 6], &[3, 1]];
-    let row = |(index, completion): (usize, &'_ Completion)| Row {
+    let numbered = completions.iter().enumerate();
+    let row = numbered.map(|(index, completion)| Row {
         // The prompts of a later update of a step do not start at 0.
         prompt: 6 + index / 4,
         prompt_tokens: PROMPTS[index / 4],
         completion,
         advantages: vec![[1.0, -0.6, 0.3, -2.0][index % 4]; completion.tokens.len()],
         reference: Some(completion.logprobs.iter().map(|logprob| logprob - 0.1).collect()),
-    };
-    let row = |pair| -> Row<'_> { row(pair) };
-    completions.iter().enumerate().map(row).collect()
+    });
+    row.collect()
 }
 
 fn recipe(reduction: Reduction) -> Recipe {
@@ -89,9 +89,10 @@ fn found(
     let policy = policy(device);
     let completions = completions();
     let scoring = Scoring { tokens_per_microbatch: budget, temperature: 0.8 };
-    let (gradients, stats) = gradient(&policy, recipe, &rows(&completions), tokens, scoring, device)
-        .expect("the device works")
-        .expect("tokens are selected");
+    let (gradients, stats) =
+        gradient(&policy, recipe, &rows(&completions), tokens, scoring, device)
+            .expect("the device works")
+            .expect("tokens are selected");
     let mut collect = Collect { gradients: &gradients, found: Vec::new() };
     burn::module::Module::visit(&policy, &mut collect);
     (collect.found, stats)

@@ -76,7 +76,8 @@ fn sampling_and_training_agree_on_every_log_probability() {
 fn the_split_into_microbatches_changes_nothing_but_rounding() {
     on_every_device(|device| {
         let with = |tokens_per_microbatch| {
-            let config = TrainerConfig { tokens_per_microbatch, epochs_per_step: 2, ..config(4, 8) };
+            let config =
+                TrainerConfig { tokens_per_microbatch, epochs_per_step: 2, ..config(4, 8) };
             let mut trainer = sampling(Recipe::grpo(in_order()), config, device);
             let norms: Vec<f32> =
                 (0..3).map(|_| trainer.step().expect("trains").metrics.grad_norm).collect();

@@ -43,8 +43,7 @@ fn a_kl_in_the_loss_compares_with_the_policy_at_the_start() {
         assert_close(first.loss - first.policy_loss, 0.0);
 
         // What the second step must find, from the table that the first one left.
-        let table: Vec<f64> =
-            values(trainer.policy().table()).into_iter().map(f64::from).collect();
+        let table: Vec<f64> = values(trainer.policy().table()).into_iter().map(f64::from).collect();
         let logprob = |position: usize, token: usize| {
             let row = &table[(CONTEXT + position) * VOCABULARY..][..VOCABULARY];
             row[token] - row.iter().map(|logit| logit.exp()).sum::<f64>().ln()
@@ -54,9 +53,8 @@ fn a_kl_in_the_loss_compares_with_the_policy_at_the_start() {
             (-difference).exp() - 1.0 + difference
         };
         // "a" and the stop token, "b" and the stop token; each row's mean, then over rows.
-        let rows = [(1, 0), (2, 0)].map(|(first, stop)| {
-            f64::midpoint(k3(logprob(0, first)), k3(logprob(1, stop)))
-        });
+        let rows = [(1, 0), (2, 0)]
+            .map(|(first, stop)| f64::midpoint(k3(logprob(0, first)), k3(logprob(1, stop))));
         let expected = 0.5 * f64::midpoint(rows[0], rows[1]);
         assert!(expected > 1e-3, "{expected}");
         let second = trainer.step().unwrap().metrics;

@@ -14,11 +14,8 @@ use crate::common::*;
 
 /// With a reference policy, a selector that has state, and several updates a step.
 fn recipe() -> Recipe {
-    let penalty = Penalty::ReferenceKl {
-        estimator: Kl::K3,
-        coefficient: 0.1,
-        place: KlPlace::Loss,
-    };
+    let penalty =
+        Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.1, place: KlPlace::Loss };
     let selector = Box::new(UniformWithoutReplacement::new(prompts()));
     Recipe { penalties: vec![penalty], ..Recipe::grpo(selector) }
 }

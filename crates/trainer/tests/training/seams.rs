@@ -103,10 +103,7 @@ fn a_selected_prompt_without_a_task_is_an_error_with_its_id() {
     let recipe = Recipe { selector: Box::new(Stray), ..centered() };
     let mut trainer = replay(vec![], recipe, config(1, 2), &first_device());
     let error = trainer.step().unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the selector chose prompt 00000000deadbeef, which is not among the tasks"
-    );
+    assert_eq!(error, "the selector chose prompt 00000000deadbeef, which is not among the tasks");
 }
 
 #[test]
@@ -161,11 +158,8 @@ impl PolicyLoss for Reinforce {
 fn a_credit_and_a_loss_of_ones_own_train() {
     on_every_device(|device| {
         let recorded = vec![group('a', &["a", "bb"])];
-        let recipe = Recipe {
-            credit: Box::new(FirstToken),
-            loss: Box::new(Reinforce),
-            ..centered()
-        };
+        let recipe =
+            Recipe { credit: Box::new(FirstToken), loss: Box::new(Reinforce), ..centered() };
         let mut trainer = replay(recorded, recipe, config(1, 2), device);
         let metrics = trainer.step().unwrap().metrics;
         // Only the first position has a gradient: weights 1/4 and 1/6, advantages 1/2 and -1/2.
