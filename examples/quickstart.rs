@@ -111,6 +111,7 @@ fn run_file(arguments: &Arguments) -> Result<RunFile, Box<dyn Error>> {
     file.recipe = arguments.recipe.unwrap_or(file.recipe);
     file.trainer.seed = arguments.seed.unwrap_or(file.trainer.seed);
     file.trainer.validate()?;
+    file.warm_start.validate()?;
     Ok(file)
 }
 

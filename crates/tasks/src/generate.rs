@@ -29,9 +29,9 @@ impl Partition {
 
 /// Draws up to `per_level` different tasks of each level from one part of a family.
 ///
-/// A level with fewer tasks than that gives all that 40 draws a task find. The levels come
-/// interleaved (1, 2, 3, 1, 2, 3, ...), so that a prefix of the set is mixed too. The same
-/// arguments always give the same tasks.
+/// A level with fewer tasks than that gives all that are found before 200 + 40 n draws in a row
+/// bring nothing new, with n the number found so far. The levels come interleaved (1, 2, 3, 1, 2, 3,
+/// ...), so that a prefix of the set is mixed too. The same arguments always give the same tasks.
 ///
 /// # Panics
 /// If a level is outside [`TaskFamily::levels`].
@@ -45,24 +45,24 @@ pub fn generate(
 ) -> Vec<Instance> {
     // A prompt may exist at several levels (countdown with and without `*`): it is kept once.
     let mut seen = HashSet::new();
-    let mut columns: Vec<std::vec::IntoIter<Instance>> = levels
-        .map(|level| {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(u64::from(level));
-            let mut drawn = Vec::new();
-            for _ in 0..per_level.saturating_mul(40) {
-                if drawn.len() == per_level {
-                    break;
-                }
-                let instance = family.generate(level, &mut rng);
-                let id = instance.task.id;
-                if Partition::of(id) == partition && seen.insert(id) {
-                    drawn.push(instance);
-                }
+    let mut column = |level| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(u64::from(level));
+        let mut drawn = Vec::new();
+        let mut in_vain = 0;
+        while drawn.len() < per_level && in_vain < 200 + 40 * drawn.len() {
+            let instance = family.generate(level, &mut rng);
+            let id = instance.task.id;
+            if Partition::of(id) == partition && seen.insert(id) {
+                drawn.push(instance);
+                in_vain = 0;
+            } else {
+                in_vain += 1;
             }
-            drawn.into_iter()
-        })
-        .collect();
+        }
+        drawn.into_iter()
+    };
+    let mut columns: Vec<std::vec::IntoIter<Instance>> = levels.map(&mut column).collect();
     let mut tasks = Vec::new();
     loop {
         let before = tasks.len();

@@ -41,6 +41,19 @@ impl Default for WarmStartConfig {
     }
 }
 
+impl WarmStartConfig {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the setting and its rule.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        if self.demonstrations_per_step == 0 {
+            return Err(TrainError::config("demonstrations_per_step", "must be at least 1, not 0"));
+        }
+        self.optimizer.validate()
+    }
+}
+
 /// Trains on demonstrations by the mean negative log-likelihood of their answers' tokens.
 ///
 /// `draw` gives the demonstrations of each step; `report` gets the step and its loss in nats a
@@ -56,7 +69,7 @@ pub fn warm_start<M: CausalLm>(
     mut draw: impl FnMut(u64) -> Vec<Demonstration>,
     mut report: impl FnMut(u64, f32),
 ) -> Result<M, TrainError> {
-    config.optimizer.validate()?;
+    config.validate()?;
     let mut optimizer = Optimizer::new(config.optimizer.clone());
     for step in 0..config.steps {
         let rows = draw(step)
