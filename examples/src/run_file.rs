@@ -145,10 +145,12 @@ impl RunFile {
     #[must_use]
     pub fn quick() -> Self {
         let mut quick = Self::default();
-        quick.warm_start.steps = 30;
+        quick.warm_start.steps = 16;
         quick.warm_start.demonstrations_per_step = 32;
-        quick.trainer.steps = 5;
+        quick.trainer.steps = 4;
+        quick.trainer.max_new_tokens = 8;
         quick.trainer.prompts_per_step = 8;
+        quick.trainer.prompts_per_update = 4;
         quick.trainer.samples_per_prompt = 8;
         quick.evaluation = EvaluationConfig { prompts: 32, samples: 8 };
         quick

@@ -154,7 +154,7 @@ fn misspelt_things_are_named_with_what_there_is() {
         (&["--set", "task.family=chess"], &["`chess` is none of", "sort"]),
         (&["--device", "cdua"], &["`cdua` names no device", "`flex`"]),
         (&["--config", "/nowhere/run.toml"], &["reading run file /nowhere/run.toml"]),
-        (&["--seed", "-1"], &["--seed", "-1"]),
+        (&["--seed=-1"], &["--seed", "-1"]),
     ];
     for (arguments, parts) in cases {
         refused(&quickstart(&[arguments, &["--quick"]].concat()), parts);

@@ -112,3 +112,13 @@ pub mod prelude {
     pub use fireproof_verifier::Verifier;
     pub use fireproof_verifier::VerifyError;
 }
+
+/// The Rust in the README and in the book compiles and runs.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../book/src/one-step.md")]
+    struct OneStep;
+}

@@ -19,6 +19,7 @@ use crate::group_normalize::{self, GroupNormalization};
 use crate::policy_surrogate::{self, SurrogateRule};
 use crate::token_logprobs;
 
+// ANCHOR: trait
 /// The operations of this crate, as a backend sees them.
 ///
 /// The functions of the same names at the crate root take and return [`burn::tensor::Tensor`]s and
@@ -65,6 +66,7 @@ pub trait TokenKernels: Backend {
         token_logprobs::reference::<Self>(logits, targets, temperature)
     }
 }
+// ANCHOR_END: trait
 
 #[cfg(feature = "flex")]
 impl TokenKernels for burn::backend::Flex {}

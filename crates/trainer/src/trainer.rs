@@ -111,6 +111,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         self.step
     }
 
+    // ANCHOR: step
     /// One step: select, generate, verify, score the reference, weigh, update, observe.
     ///
     /// A step that fails leaves the policy as the updates before the failure left it.
@@ -155,6 +156,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         metrics.time.train_tokens_per_second = input as f64 / train.max(1e-9);
         Ok(StepRecord { metrics, groups: judged.groups, verifier_error: judged.first_error })
     }
+    // ANCHOR_END: step
 
     /// Writes a checkpoint, whole or not at all.
     ///

@@ -1,6 +1,5 @@
 //! What can go wrong in a step, and what is left after it.
 
-use burn::tensor::Tensor;
 use fireproof_kernels::test_devices;
 use fireproof_losses::{PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
 use fireproof_model::TabularPolicy;
@@ -26,7 +25,7 @@ impl Verifier for Flaky {
 }
 
 fn flaky(recorded: Vec<fireproof_trajectory::PromptGroup>, prompts_per_step: usize) -> Replay {
-    let device = first_device();
+    let device = any_device();
     let engine = ReplayEngine::new(recorded);
     let config = config(prompts_per_step, 3);
     Trainer::new(uniform(&device), engine, centered(), environment(Box::new(Flaky)), config)
@@ -74,8 +73,8 @@ impl PolicyLoss for Bursting {
     fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
         let ratio = (batch.logprobs.clone() - batch.behaviour_logprobs.clone()).exp();
         // 0/0 once the ratio is not 1 any more.
-        let one = Tensor::ones_like(&ratio);
-        let same = ratio.clone().detach().equal(one).float();
+        let distance = (ratio.clone().detach() - 1.0).abs();
+        let same = distance.lower_scalar(1e-3).float();
         let loss = -(ratio.clone() * batch.advantages.clone() * same.clone() / same);
         Surrogate { loss, stats: SurrogateStats::unclipped(ratio.detach()) }
     }
@@ -83,7 +82,7 @@ impl PolicyLoss for Bursting {
 
 #[test]
 fn an_update_that_is_not_finite_is_not_applied() {
-    let device = first_device();
+    let device = any_device();
     let recorded = vec![group('a', &["a", "b"]), group('a', &["a", "b"])];
     let selector = Box::new(fireproof_selection::InOrder::new(prompts()[..1].to_vec()));
     let recipe = Recipe { selector, loss: Box::new(Bursting), ..centered() };
@@ -99,7 +98,7 @@ fn an_update_that_is_not_finite_is_not_applied() {
 
 #[test]
 fn a_recording_that_runs_out_is_an_error() {
-    let mut trainer = replay(vec![group('a', &["a"])], centered(), config(1, 2), &first_device());
+    let mut trainer = replay(vec![group('a', &["a"])], centered(), config(1, 2), &any_device());
     let error = trainer.step().unwrap_err();
     assert!(
         matches!(error, TrainError::Rollout(RolloutError::NotRecorded { samples: 2, .. })),
@@ -109,7 +108,7 @@ fn a_recording_that_runs_out_is_an_error() {
 
 #[test]
 fn impossible_trainers_are_refused() {
-    let device = first_device();
+    let device = any_device();
     let new = |policy, recipe, config| {
         let engine = ReplayEngine::<TabularPolicy>::new(vec![]);
         Trainer::new(policy, engine, recipe, environment(Box::new(CheckVerifier)), config)

@@ -22,7 +22,7 @@ fn recipe() -> Recipe {
 
 fn trainer() -> Sampling {
     let config = TrainerConfig { prompts_per_update: 2, ..config(3, 8) };
-    sampling(recipe(), config, &first_device())
+    sampling(recipe(), config, &any_device())
 }
 
 fn steps(trainer: &mut Sampling, count: usize) -> Vec<StepMetrics> {
@@ -110,7 +110,7 @@ fn a_checkpoint_of_another_recipe_says_what_differs() {
     let checkpoint = folder.path().join("step-000000");
     trainer().save(&checkpoint).unwrap();
     let other = Recipe { reduction: fireproof_losses::Reduction::TokenMean, ..recipe() };
-    let mut other = sampling(other, config(3, 8), &first_device());
+    let mut other = sampling(other, config(3, 8), &any_device());
     let error = error_of(&mut other, &checkpoint).to_string();
     assert!(error.contains("another recipe"), "{error}");
     assert!(error.contains("-     reduction: SequenceMean"), "{error}");
@@ -122,7 +122,7 @@ fn a_checkpoint_of_another_model_says_what_differs() {
     let folder = tempfile::tempdir().unwrap();
     let checkpoint = folder.path().join("step-000000");
     trainer().save(&checkpoint).unwrap();
-    let device = first_device().autodiff();
+    let device = any_device().autodiff();
     let wider = TabularPolicy::uniform(VOCABULARY, CONTEXT + 1, &device);
     let engine = InProcessEngine::new(64);
     let environment = environment(Box::new(CheckVerifier));

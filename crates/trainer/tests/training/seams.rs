@@ -52,7 +52,7 @@ impl PromptSelector for Probing {
 
 #[test]
 fn a_selector_that_asks_for_rollouts_sees_them_before_it_selects() {
-    let device = first_device();
+    let device = any_device();
     let recorded = vec![
         group('a', &["a", "a"]),
         group('b', &["b", "a"]),
@@ -101,14 +101,14 @@ impl PromptSelector for Stray {
 #[test]
 fn a_selected_prompt_without_a_task_is_an_error_with_its_id() {
     let recipe = Recipe { selector: Box::new(Stray), ..centered() };
-    let mut trainer = replay(vec![], recipe, config(1, 2), &first_device());
+    let mut trainer = replay(vec![], recipe, config(1, 2), &any_device());
     let error = trainer.step().unwrap_err().to_string();
     assert_eq!(error, "the selector chose prompt 00000000deadbeef, which is not among the tasks");
 }
 
 #[test]
 fn more_prompts_than_there_are_is_an_error_with_both_numbers() {
-    let mut trainer = replay(vec![], centered(), config(5, 2), &first_device());
+    let mut trainer = replay(vec![], centered(), config(5, 2), &any_device());
     let error = trainer.step().unwrap_err().to_string();
     assert_eq!(error, "5 prompts a step were asked for, but there are only 4");
 }
@@ -127,7 +127,7 @@ impl AdvantageEstimator for Forgetful {
 fn an_estimator_that_forgets_a_group_is_caught() {
     let recorded = vec![group('a', &["a", "b"]), group('b', &["a", "b"])];
     let recipe = Recipe { estimator: Box::new(Forgetful), ..centered() };
-    let mut trainer = replay(recorded, recipe, config(2, 2), &first_device());
+    let mut trainer = replay(recorded, recipe, config(2, 2), &any_device());
     let error = trainer.step().unwrap_err();
     assert!(matches!(error, TrainError::Advantage(_)), "{error}");
 }

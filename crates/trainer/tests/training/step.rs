@@ -80,7 +80,7 @@ fn adam_moves_each_logit_by_the_learning_rate_against_its_gradient() {
 
 #[test]
 fn a_filtered_group_trains_nothing_and_is_still_measured() {
-    let device = first_device();
+    let device = any_device();
     let recipe = Recipe { filter: Box::new(MixedOutcomes), ..centered() };
     let mut trainer = replay(recorded(), recipe, config(3, 4), &device);
     let record = trainer.step().unwrap();
@@ -95,7 +95,7 @@ fn a_filtered_group_trains_nothing_and_is_still_measured() {
 
 #[test]
 fn a_step_without_any_group_that_trains_makes_no_update() {
-    let device = first_device();
+    let device = any_device();
     let recipe = Recipe { filter: Box::new(MixedOutcomes), ..centered() };
     let recorded = vec![group('a', &["a", "a"])];
     let mut trainer = replay(recorded, recipe, config(1, 2), &device);
@@ -106,7 +106,7 @@ fn a_step_without_any_group_that_trains_makes_no_update() {
 
 #[test]
 fn truncated_completions_are_wrong_unless_the_run_says_otherwise() {
-    let device = first_device();
+    let device = any_device();
     for (judge_truncated, expected) in [(false, 0.0), (true, 1.0)] {
         // The stop token decodes to nothing, so "a" cut off at the limit reads as the answer.
         let mut recorded = group('a', &["a", "a"]);
@@ -122,7 +122,7 @@ fn truncated_completions_are_wrong_unless_the_run_says_otherwise() {
 
 #[test]
 fn updates_are_epochs_times_passes_times_parts() {
-    let device = first_device();
+    let device = any_device();
     let mut recipe = centered();
     recipe.passes.push(Box::new(HighEntropy { share: 0.5 }));
     let config = TrainerConfig {
@@ -138,7 +138,7 @@ fn updates_are_epochs_times_passes_times_parts() {
 
 #[test]
 fn later_updates_of_a_step_see_a_ratio_and_clip() {
-    let device = first_device();
+    let device = any_device();
     let config = TrainerConfig { epochs_per_step: 8, ..config(3, 4) };
     let mut trainer = replay(recorded(), centered(), config, &device);
     let metrics = trainer.step().unwrap().metrics;
