@@ -14,14 +14,15 @@ fn advantages(criterion: &mut Criterion) {
         .collect();
     let rewards: Vec<[f32; SIZE]> = correct.iter().map(|group| group.map(f32::from)).collect();
     let (lengths, truncated) = ([8usize; SIZE], [false; SIZE]);
-    let view = |(group, correct): (usize, &'_ [bool; SIZE])| GroupView {
-        prompt: PromptId(group as u64),
-        rewards: &rewards[group],
-        correct: &correct[..],
+    let numbered = correct.iter().zip(&rewards).zip(0..);
+    let views = numbered.map(|((correct, rewards), prompt)| GroupView {
+        prompt: PromptId(prompt),
+        rewards,
+        correct,
         lengths: &lengths,
         truncated: &truncated,
-    };
-    let groups: Vec<GroupView<'_>> = correct.iter().enumerate().map(view).collect();
+    });
+    let groups: Vec<GroupView<'_>> = views.collect();
     let step = StepView { groups: &groups, step: 0, steps: 1 };
     let estimators: [(&str, Box<dyn AdvantageEstimator>); 4] = [
         ("centered", Box::new(Centered)),

@@ -160,6 +160,9 @@ impl RunFile {
     ///
     /// # Errors
     /// [`RunFileError`] names the file with line and column, or the setting.
+    ///
+    /// # Panics
+    /// Never: every layer is parsed before it is merged.
     pub fn layered(
         quick: bool,
         file: Option<&Path>,

@@ -140,7 +140,7 @@ fn an_all_wrong_group_is_pushed_down_or_dropped_or_warmed_up() {
 
 #[test]
 fn focal_factors_are_those_of_the_table_for_eight_completions() {
-    for (k, half, one) in [(1.0, 0.9354, 0.875), (4.0, 0.70711, 0.5), (7.0, 0.3536, 0.125)] {
+    for (k, half, one) in [(1.0, 0.9354, 0.875), (4.0, 0.5f64.sqrt(), 0.5), (7.0, 0.3536, 0.125)] {
         assert!((focal_factor(k / 8.0, 0.5) - half).abs() < 5e-5);
         assert!((focal_factor(k / 8.0, 1.0) - one).abs() < 5e-5);
     }

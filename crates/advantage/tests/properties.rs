@@ -38,7 +38,7 @@ fn run(estimator: &dyn AdvantageEstimator, groups: &[Vec<(f32, bool)>]) -> Vec<V
         })
         .collect();
     let step = StepView { groups: &views, step: 3, steps: 10 };
-    checked_advantages(estimator, &step).unwrap()
+    checked_advantages(estimator, &step).expect("valid advantages")
 }
 
 fn binary(successes: &[bool]) -> Vec<(f32, bool)> {

@@ -315,13 +315,16 @@ impl<B: Backend> Backward<B, 1> for GroupNormalizeBackward {
     }
 }
 
+/// Advantages and statistics.
+type Outputs<B> = (FloatTensor<B>, FloatTensor<B>);
+
 /// The operation with its gradient.
 pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     rewards: FloatTensor<Autodiff<B, C>>,
     correct: FloatTensor<Autodiff<B, C>>,
     mask: FloatTensor<Autodiff<B, C>>,
     rule: GroupNormalization,
-) -> (FloatTensor<Autodiff<B, C>>, FloatTensor<Autodiff<B, C>>) {
+) -> Outputs<Autodiff<B, C>> {
     let (rewards, guard) = rewards.into_parts();
     let (correct, mask) = (correct.into_primitive(), mask.into_primitive());
     let (advantages, statistics) =

@@ -224,7 +224,7 @@ fn aspo<B: Backend>(
     // A token without an advantage is never called clipped.
     let sided = clip_side::<B>(&advantages);
     let untouched = B::float_mul_scalar(sided.clone(), CLIP_NONE.into());
-    let clip = B::float_mask_where(untouched.clone(), masked, sided.clone());
+    let clip = B::float_mask_where(untouched, masked, sided.clone());
     let counted = B::bool_and(dual, greater::<B>(sided, 0.0));
     let clip = B::float_mask_fill(clip, counted, CLIP_DUAL.into());
     (loss, derivative, clip)

@@ -17,7 +17,7 @@ use burn::tensor::Tensor;
 /// The shares of `TokenMean`, `SequenceMean` and `PromptMean` sum to one over an update. Peers:
 /// `TokenMean` is verl's token-mean and TRL's dapo; `SequenceMean` verl's seq-mean-token-mean and
 /// TRL's grpo; `SequenceSum` verl's seq-mean-token-sum; `Constant` with `per_sequence` TRL's
-/// dr_grpo and verl's seq-mean-token-sum-norm (since August 2026; without `per_sequence` before).
+/// `dr_grpo` and verl's seq-mean-token-sum-norm (since August 2026; without `per_sequence` before).
 ///
 /// Departure from TRL: rows without tokens do not count in `B` (TRL divides by all rows).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Cached decoding equals the full forward pass: ragged prompts, forks, retired and admitted rows.
 
+#![allow(clippy::print_stdout, reason = "a failed test shows its device")]
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use fireproof_kernels::test_devices;
 use fireproof_model::{CausalLm, KvCache, TabularPolicy, Transformer, TransformerConfig};

@@ -77,9 +77,9 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_metrics(&mut self, metrics: &StepMetrics) -> Result<(), TrainError> {
-        let mut line = serde_json::to_string(metrics).expect("metrics are plain numbers");
-        line.push('\n');
         let file = self.path.join(METRICS);
+        let line = serde_json::to_string(metrics).map_err(std::io::Error::from);
+        let line = line.map_err(TrainError::file("writing", &file))? + "\n";
         // One write, so that a killed run leaves at most one incomplete line.
         self.metrics.write_all(line.as_bytes()).map_err(TrainError::file("writing", &file))
     }

@@ -133,7 +133,7 @@ fn a_nan_at_a_masked_place_reaches_neither_loss_nor_gradient() {
         };
         let batch = PolicyBatch::new(logprobs.clone(), None, constants);
         let total = objective(&DAPO, &[k3], &batch).total;
-        let gradient: Tensor<2> = logprobs.grad(&total.clone().backward()).expect("tracked");
+        let gradient: Tensor<2> = logprobs.grad(&total.backward()).expect("tracked");
         let gradient = values(gradient);
         assert!(total.into_scalar::<f32>().is_finite());
         assert!(gradient.iter().all(|g| g.is_finite()) && gradient[7] == 0.0, "{gradient:?}");

@@ -120,7 +120,7 @@ fn by_host(
     };
     let batch = PolicyBatch::new(logprobs.clone(), None, constants);
     let total = (loss.surrogate(&batch).loss * batch.weights).sum();
-    let gradient = logprobs.grad(&total.clone().backward()).expect("tracked");
+    let gradient = logprobs.grad(&total.backward()).expect("tracked");
     (total.into_scalar(), values(gradient))
 }
 
@@ -146,7 +146,7 @@ fn weighted_grpo_and_aspo_equal_the_host_path() {
                         true => (aspo(batch, weighting, flipped, reduction), &flipped),
                         false => (weighted_grpo(batch, weighting, clipped, reduction), &clipped),
                     };
-                    let gradient = logprobs.grad(&total.clone().backward()).expect("tracked");
+                    let gradient = logprobs.grad(&total.backward()).expect("tracked");
                     let (expected, expected_gradient) =
                         by_host(&data, &*estimator, loss, reduction, device);
                     assert_close(&values(total), &[expected], 2e-6);

@@ -1,6 +1,8 @@
 //! The losses on every device compiled in: golden batches of peers, reductions, penalties, and the
 //! equality of the host path with the device path.
 
+#![allow(clippy::print_stdout, reason = "a failed test shows its device")]
+
 mod golden;
 mod host_path;
 mod properties;

@@ -1,5 +1,7 @@
 //! The trainer on policies that can be computed by hand, in seconds.
 
+#![allow(clippy::print_stdout, reason = "a failed test shows its device")]
+
 mod common;
 mod failures;
 mod folder;

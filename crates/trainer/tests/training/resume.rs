@@ -49,7 +49,7 @@ fn a_resumed_run_equals_one_never_interrupted_to_the_bit() {
 }
 
 fn error_of(trainer: &mut Sampling, path: &Path) -> CheckpointError {
-    match trainer.restore(path).unwrap_err() {
+    match trainer.restore(path).expect_err("nothing to restore") {
         TrainError::Checkpoint(error) => error,
         other => panic!("{other}"),
     }
