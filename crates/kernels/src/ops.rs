@@ -33,7 +33,7 @@ use crate::token_logprobs;
 )]
 pub trait TokenKernels: Backend {
     /// `[P, G]` rewards, correctness and mask -> (`[P, G]` advantages, `[P, 3]` statistics).
-    #[cfg_attr(feature = "fusion", fusion(default))]
+    #[fusion(default)]
     fn group_normalize(
         rewards: FloatTensor<Self>,
         correct: FloatTensor<Self>,
@@ -45,7 +45,7 @@ pub trait TokenKernels: Backend {
 
     /// `[B, T]` log-probabilities, behaviour log-probabilities, advantages and mask ->
     /// (loss, derivative, ratio, clip code), each `[B, T]`.
-    #[cfg_attr(feature = "fusion", fusion(default))]
+    #[fusion(default)]
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -57,7 +57,7 @@ pub trait TokenKernels: Backend {
     }
 
     /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
-    #[cfg_attr(feature = "fusion", fusion(default))]
+    #[fusion(default)]
     fn token_logprobs(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
