@@ -80,11 +80,11 @@ impl DemonstrationStream {
     /// # Errors
     /// If the file is impossible.
     pub fn new(file: &RunFile) -> Result<Self, RunFileError> {
-        Ok(Self {
-            family: file.family()?,
-            levels: file.task.easiest..=file.task.hardest,
-            rng: ChaCha8Rng::seed_from_u64(file.trainer.seed),
-        })
+        let mut rng = ChaCha8Rng::seed_from_u64(file.trainer.seed);
+        // The initial parameters have stream 0, the training tasks those of their levels.
+        rng.set_stream(u64::MAX);
+        let levels = file.task.easiest..=file.task.hardest;
+        Ok(Self { family: file.family()?, levels, rng })
     }
 
     /// The next demonstrations.

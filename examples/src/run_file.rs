@@ -67,7 +67,7 @@ pub struct EvaluationConfig {
 impl Default for RunFile {
     fn default() -> Self {
         let mut trainer = TrainerConfig {
-            steps: 300,
+            steps: 250,
             prompts_per_update: 8,
             max_new_tokens: 16,
             ..Default::default()
@@ -92,7 +92,7 @@ impl Default for TaskConfig {
 
 impl Default for ModelConfig {
     fn default() -> Self {
-        Self { width: 64, layers: 2, heads: 4, kv_heads: 2, mlp_width: 192 }
+        Self { width: 64, layers: 2, heads: 4, kv_heads: 2, mlp_width: 208 }
     }
 }
 
@@ -175,7 +175,7 @@ impl RunFile {
                 .map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
             // Parsed whole first: its errors know the line and the column.
             Self::parse(path, &text)?;
-            merge(&mut table, toml::from_str(&text).expect("it was just parsed"));
+            merge(&mut table, parsed(path, &text)?);
         }
         for text in settings {
             apply(&mut table, text)?;
@@ -188,10 +188,7 @@ impl RunFile {
     /// # Errors
     /// [`RunFileError::Parse`] names the file with line and column.
     pub fn parse(path: &Path, text: &str) -> Result<Self, RunFileError> {
-        toml::from_str(text).map_err(|source| RunFileError::Parse {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+        parsed(path, text)
     }
 
     /// The settings as TOML.
@@ -241,6 +238,11 @@ impl RunFile {
         }
         Ok(family)
     }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
+    let refuse = |source| RunFileError::Parse { path: path.to_owned(), source: Box::new(source) };
+    toml::from_str(text).map_err(refuse)
 }
 
 /// Puts the values of `over` in place of those of `base`, table by table.

@@ -11,11 +11,21 @@ use fireproof_trajectory::{GroupView, PromptId, StepView};
 pub trait AdvantageEstimator: fmt::Debug + Send + Sync {
     /// One row for each group of the step, one advantage for each completion of the group.
     fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>>;
+
+    /// False if correctness alone decides, so that shaping the rewards would do nothing. The trainer
+    /// refuses such combinations.
+    fn uses_rewards(&self) -> bool {
+        true
+    }
 }
 
 impl AdvantageEstimator for Box<dyn AdvantageEstimator> {
     fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
         (**self).advantages(step)
+    }
+
+    fn uses_rewards(&self) -> bool {
+        (**self).uses_rewards()
     }
 }
 

@@ -46,4 +46,8 @@ impl AdvantageEstimator for Focal {
         }
         advantages
     }
+
+    fn uses_rewards(&self) -> bool {
+        self.base.uses_rewards()
+    }
 }

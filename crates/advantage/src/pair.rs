@@ -97,4 +97,8 @@ impl AdvantageEstimator for PairWeighted {
         let size = if self.scope == NormScope::Pair { 2 } else { 1 };
         step.groups.chunks(size).flat_map(|groups| self.together(groups)).collect()
     }
+
+    fn uses_rewards(&self) -> bool {
+        false
+    }
 }

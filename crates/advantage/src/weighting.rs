@@ -124,4 +124,8 @@ impl<W: PromptWeighting> AdvantageEstimator for PromptWeighted<W> {
     fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
         step.groups.iter().map(|group| self.group(group, step.step)).collect()
     }
+
+    fn uses_rewards(&self) -> bool {
+        false
+    }
 }

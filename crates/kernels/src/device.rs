@@ -5,10 +5,11 @@
 //! the variable `BURN_DEVICE`, then the backend that was added by feature, then flex.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::str::FromStr;
 
 use burn::tensor::Device;
+
+use crate::panic::catch_panic;
 
 /// A backend that can be compiled in, most preferred first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,26 +259,19 @@ pub fn test_devices() -> Vec<ResolvedDevice> {
 fn open(choice: DeviceChoice) -> Result<ResolvedDevice, DeviceError> {
     let backend = choice.backend;
     if backend.is_cpu() {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let adapter = format!("CPU, {threads} threads");
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let adapter = format!("CPU, {cores} cores");
         return Ok(ResolvedDevice { device: handle(choice), backend, adapter });
     }
-    // A missing adapter panics inside the driver's threads. The hook is silenced for that moment,
-    // so that the user reads our message and not a backtrace.
-    let hook = take_hook();
-    set_hook(Box::new(|_| {}));
-    let opened = catch_unwind(AssertUnwindSafe(|| {
+    // A missing adapter panics inside the driver's threads.
+    let opened = catch_panic(|| {
         let device = handle(choice);
         let name = adapter_name(&device);
         (device, name)
-    }));
-    set_hook(hook);
+    });
     match opened {
         Ok((device, adapter)) => Ok(ResolvedDevice { device, backend, adapter }),
-        Err(payload) => {
-            let text = payload.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
-            let reason = text.unwrap_or("it gave no reason").trim().to_owned();
+        Err(reason) => {
             Err(DeviceError::Missing { backend, reason, compiled: list(&compiled_backends()) })
         }
     }
@@ -401,7 +395,11 @@ mod tests {
         use burn::backend::NdArrayDevice;
         use burn::tensor::{DType, Int, Tensor};
 
-        let resolved = open(choose_device(None, None, &[NdArray, Flex]).unwrap()).unwrap();
+        assert_eq!(compiled_backends().last(), Some(&Flex));
+        assert!(compiled_backends().contains(&NdArray));
+        let chosen = choose_device(None, None, &[NdArray, Flex]).unwrap();
+        assert_eq!(chosen.backend, NdArray);
+        let resolved = resolve_device(Some("ndarray")).unwrap();
         let sum = Tensor::<1, Int>::from_data([1, 2], &resolved.device) + 1;
         assert_eq!(sum.device(), Device::new(NdArrayDevice::default()));
         assert_eq!(sum.into_data().dtype(), DType::I64, "integers are I32 on flex");

@@ -1,24 +1,6 @@
 //! `group_normalize`: from rewards in groups to advantages, on the device.
 //!
-//! With `n` valid rewards `r_i` in a group, `c_i = r_i - mean`, `std = sqrt(sum c^2 / (n - ddof))`
-//! and success rate `rho` from the correctness flags:
-//!
-//! ```text
-//! centred        A_i = c_i
-//! leave-one-out  A_i = n/(n-1) c_i
-//! z-score        A_i = c_i / (std + epsilon)
-//! Linear-R       A_i = (1-rho)/rho if right, -1 if wrong
-//! Sqrt-R         A_i = sqrt(1-rho)/rho if right, -1/sqrt(1-rho) if wrong
-//! focal          A_i times (1-rho)^gamma
-//! ```
-//!
-//! A group whose valid rewards are all equal gives exactly 0 in the first three (an exact
-//! comparison of the largest with the smallest). The variance takes two passes. Gradient of the
-//! z-score in the rewards, with the focal factor and the correctness flags constant:
-//!
-//! ```text
-//! dr_i = (g_i - mean g) / (std + epsilon) - c_i sum_j(g_j c_j) / ((n - ddof) std (std + epsilon)^2)
-//! ```
+//! The variance takes two passes, so a large offset of all rewards costs no digits.
 
 use burn::backend::{
     Autodiff, AutodiffBackend, Backend, Dispatch, TensorMetadata,
@@ -86,6 +68,44 @@ pub struct GroupNormalized {
 }
 
 /// Advantages of rewards in groups of equal size.
+///
+/// With `n` valid rewards `r_i` in a group, `c_i = r_i - mean`, `std = sqrt(sum c^2 / (n - ddof))`
+/// and success rate `rho` from the correctness flags:
+///
+/// ```text
+/// centred        A_i = c_i
+/// leave-one-out  A_i = n/(n-1) c_i
+/// z-score        A_i = c_i / (std + epsilon)
+/// Linear-R       A_i = (1-rho)/rho if right, -1 if wrong
+/// Sqrt-R         A_i = sqrt(1-rho)/rho if right, -1/sqrt(1-rho) if wrong
+/// focal          A_i times (1-rho)^gamma
+/// ```
+///
+/// Sources: arXiv 2503.20783 (centred), 2402.14740 (leave-one-out), 2402.03300 (z-score), 2602.11128
+/// (Linear-R, Sqrt-R), 2602.06717 (focal).
+///
+/// A group whose valid rewards are all equal gives exactly 0 in the first three (an exact comparison
+/// of the largest with the smallest), and no gradient. Gradient of the z-score in the rewards, with
+/// the focal factor and the correctness flags constant:
+///
+/// ```text
+/// dr_i = (g_i - mean g) / (std + epsilon) - c_i sum_j(g_j c_j) / ((n - ddof) std (std + epsilon)^2)
+/// ```
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use fireproof_kernels::{GroupEstimator, group_normalize, resolve_device};
+///
+/// let device = resolve_device(Some("flex")).unwrap().device;
+/// let rewards = Tensor::<2>::from_data([[1.0f32, 0.0, 0.0, 0.0]], &device);
+/// let mask = rewards.ones_like();
+/// let out = group_normalize(rewards.clone(), rewards, mask, GroupEstimator::LeaveOneOut);
+/// let found: Vec<f32> = out.advantages.into_data().try_to_vec().unwrap();
+/// // 1 against a mean of the others of 0; 0 against a mean of the others of 1/3.
+/// for (found, expected) in found.iter().zip([1.0, -1.0 / 3.0, -1.0 / 3.0, -1.0 / 3.0]) {
+///     assert!((found - expected).abs() < 1e-6);
+/// }
+/// ```
 ///
 /// # Shapes
 /// - `rewards`, `correct`, `mask`: `[P, G]`. `correct` and `mask` are 1 or 0; where `mask` is 0 the
@@ -261,6 +281,8 @@ impl<B: Backend> Moments<B> {
 fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTensor<B> {
     let Saved { rewards, correct, mask, rule } = saved;
     let dtype = rewards.dtype();
+    let (correct, mask) = (accumulate::<B>(correct), accumulate::<B>(mask));
+    let upstream = accumulate::<B>(upstream);
     let moments = Moments::<B>::new(accumulate::<B>(rewards), &mask, ddof(rule));
     let upstream = keep_where::<B>(upstream, &mask, 0.0);
     let upstream = match rule.focal_gamma {

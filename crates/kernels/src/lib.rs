@@ -30,6 +30,7 @@
 mod device;
 mod group_normalize;
 mod ops;
+mod panic;
 mod policy_surrogate;
 mod primitive;
 mod token_logprobs;
@@ -47,6 +48,7 @@ pub use group_normalize::GroupNormalization;
 pub use group_normalize::GroupNormalized;
 pub use group_normalize::group_normalize;
 pub use ops::TokenKernels;
+pub use panic::catch_panic;
 pub use policy_surrogate::CLIP_DUAL;
 pub use policy_surrogate::CLIP_HIGH;
 pub use policy_surrogate::CLIP_LOW;

@@ -1,16 +1,5 @@
 //! `policy_surrogate`: the per-token policy loss, its derivative and what people log about it.
 //!
-//! With `d = logprob - behaviour`, `R = exp(d)` and advantage `A`:
-//!
-//! ```text
-//! clipped  loss = -min(R A, clip(R, 1-low, 1+high) A);  dual clip, for A < 0: at most -A cap
-//!          d loss / d logprob = -R A, or 0 where a clip is active
-//!
-//! ASPO     A < 0: w = R, masked for R < 1-low           A > 0: w = 1/R, masked for R > 1+high
-//!          loss = -A min(w, cap), w held at its value on the edge where masked
-//!          d loss / d logprob = -A min(w, cap), or 0 where masked
-//! ```
-//!
 //! The derivative is computed together with the loss, so backward is one product and keeps one
 //! tensor alive.
 
@@ -23,7 +12,7 @@ use burn::backend::{
     },
     tensor::FloatTensor,
 };
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, bool_dtype, greater, indicator, keep_where, lower};
@@ -67,8 +56,8 @@ pub enum SurrogateKind {
 pub struct SurrogateRule {
     /// Which surrogate.
     pub kind: SurrogateKind,
-    /// Log-ratios are held within plus or minus this (verl 20; TRL none). Outside there is no
-    /// gradient, as for a clamp.
+    /// Log-ratios are held within plus or minus this (verl 20; TRL none). Outside, the clipped
+    /// surrogate has no gradient, as for a clamp; ASPO's capped weight keeps its own.
     pub log_ratio_limit: Option<f32>,
 }
 
@@ -86,6 +75,36 @@ pub struct PolicySurrogate {
 }
 
 /// The per-token policy loss with its derivative, ratio and clip flags.
+///
+/// With `d = logprob - behaviour`, `R = exp(d)` and advantage `A`:
+///
+/// ```text
+/// clipped  loss = -min(R A, clip(R, 1-low, 1+high) A);  dual clip, for A < 0: at most -A cap
+///          d loss / d logprob = -R A, or 0 where a clip is active
+///
+/// ASPO     A < 0: w = R, masked for R < 1-low           A > 0: w = 1/R, masked for R > 1+high
+///          loss = -A min(w, cap), w held at its value on the edge where masked
+///          d loss / d logprob = -A min(w, cap), or 0 where masked
+/// ```
+///
+/// Sources: PPO's clip (arXiv 1707.06347), the dual clip (arXiv 1912.09729), ASPO (arXiv 2510.06062).
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use fireproof_kernels::{SurrogateKind, SurrogateRule, policy_surrogate, resolve_device};
+///
+/// let device = resolve_device(Some("flex")).unwrap().device;
+/// let row = |values: [f32; 4]| Tensor::<2>::from_data([values], &device);
+/// let ratios = [0.2f32, 0.5, 1.1, 1.9];
+/// let kind = SurrogateKind::Aspo { epsilon_low: 0.2, epsilon_high: 0.2, cap: 3.0 };
+/// let rule = SurrogateRule { kind, log_ratio_limit: None };
+/// let out = policy_surrogate(row(ratios.map(f32::ln)), row([0.0; 4]), row([1.0; 4]), row([1.0; 4]), rule);
+/// let found: Vec<f32> = out.derivative.into_data().try_to_vec().unwrap();
+/// // A = 1: minus the flipped ratio, at most 3, nothing above 1.2.
+/// for (found, expected) in found.iter().zip([-3.0, -2.0, -1.0 / 1.1, 0.0]) {
+///     assert!((found - expected).abs() < 1e-5);
+/// }
+/// ```
 ///
 /// Only `logprobs` receives a gradient; the other inputs are constants. Where `mask` is 0 the loss
 /// and its gradient are exactly 0, whatever stands in the other inputs (NaN and infinity included).
@@ -146,15 +165,21 @@ pub(crate) fn reference<B: Backend>(
     let ratio = B::float_exp(limited);
     let (loss, derivative, clip) = match rule.kind {
         SurrogateKind::Clipped { epsilon_low, epsilon_high, dual_clip } => {
-            clipped::<B>(&ratio, advantages, [epsilon_low, epsilon_high], dual_clip)
+            let bounds = [epsilon_low, epsilon_high];
+            let (loss, derivative, clip) =
+                clipped::<B>(&ratio, advantages.clone(), bounds, dual_clip);
+            let derivative = match outside {
+                Some(outside) => B::float_mask_fill(derivative, outside, 0.0f32.into()),
+                None => derivative,
+            };
+            // Without a limit a ratio can be infinite, and infinity times 0 is NaN.
+            let keep = B::float_abs(advantages);
+            (keep_where::<B>(loss, &keep, 0.0), keep_where::<B>(derivative, &keep, 0.0), clip)
         }
+        // Beyond any sensible limit its tokens are masked or at the cap, whose gradient stays.
         SurrogateKind::Aspo { epsilon_low, epsilon_high, cap } => {
             aspo::<B>(&ratio, advantages, [epsilon_low, epsilon_high], cap)
         }
-    };
-    let derivative = match outside {
-        Some(outside) => B::float_mask_fill(derivative, outside, 0.0f32.into()),
-        None => derivative,
     };
     (loss, derivative, ratio, clip)
 }
@@ -245,14 +270,18 @@ fn clip_side<B: Backend>(advantages: &FloatTensor<B>) -> FloatTensor<B> {
 struct PolicySurrogateBackward;
 
 impl<B: Backend> Backward<B, 1> for PolicySurrogateBackward {
-    /// The derivative, computed with the loss.
-    type State = FloatTensor<B>;
+    /// The derivative, computed with the loss, and the dtype of the log-probabilities.
+    type State = (FloatTensor<B>, DType);
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let upstream = gradients.consume::<B>(&ops.node);
         let [logprobs] = ops.parents;
         if let Some(node) = logprobs {
-            gradients.register::<B>(node.id, B::float_mul(upstream, ops.state));
+            let (derivative, dtype) = ops.state;
+            let gradient = B::float_mul(upstream, derivative);
+            let same = gradient.dtype() == dtype;
+            let gradient = if same { gradient } else { B::float_cast(gradient, dtype.into()) };
+            gradients.register::<B>(node.id, gradient);
         }
     }
 }
@@ -266,6 +295,7 @@ pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     rule: SurrogateRule,
 ) -> Outputs<Autodiff<B, C>> {
     let (logprobs, guard) = logprobs.into_parts();
+    let dtype = logprobs.dtype();
     let (loss, derivative, ratio, clip) = B::policy_surrogate(
         logprobs,
         behaviour.into_primitive(),
@@ -276,7 +306,7 @@ pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     let constant = |tensor| <Autodiff<B, C> as AutodiffBackend>::from_inner(tensor);
     let statistics = (constant(derivative.clone()), constant(ratio), constant(clip));
     let loss = match PolicySurrogateBackward.prepare::<C>([guard]).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish(derivative, loss),
+        OpsKind::Tracked(prepared) => prepared.finish((derivative, dtype), loss),
         OpsKind::UnTracked(prepared) => prepared.finish(loss),
     };
     (loss, statistics.0, statistics.1, statistics.2)

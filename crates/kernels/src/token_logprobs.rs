@@ -1,18 +1,8 @@
 //! `token_logprobs`: the log-probability of one token a row, with entropy and log-sum-exp.
 //!
-//! ```text
-//! z = logits / temperature          lse = log sum_v exp z_v
-//! logprob = z_target - lse          p_v = exp(z_v - lse)
-//! entropy = lse - sum_v p_v z_v
-//!
-//! d logprob / d z_v = [v = target] - p_v
-//! d entropy / d z_v = -p_v (z_v - lse + entropy)
-//! d lse     / d z_v = p_v
-//! ```
-//!
 //! All three are columns of one tracked tensor, so an entropy bonus and a penalty on the
-//! log-sum-exp are differentiable. Backward needs the logits and the output only: `p` is computed
-//! again instead of being kept.
+//! log-sum-exp are differentiable. Backward needs the logits and the output only: the probabilities
+//! are computed again instead of being kept.
 
 use burn::backend::{
     Autodiff, Backend, Dispatch, TensorMetadata,
@@ -43,6 +33,16 @@ pub struct TokenLogprobs {
 }
 
 /// Scores one token a row: log-probability, entropy and log-sum-exp at a temperature.
+///
+/// ```text
+/// z = logits / temperature          lse = log sum_v exp z_v
+/// logprob = z_target - lse          p_v = exp(z_v - lse)
+/// entropy = lse - sum_v p_v z_v
+///
+/// d logprob / d z_v = [v = target] - p_v
+/// d entropy / d z_v = -p_v (z_v - lse + entropy)
+/// d lse     / d z_v = p_v
+/// ```
 ///
 /// Computed in `f32` whatever the logits are (`f64` stays `f64`). A logit of `-inf` has probability
 /// 0 and no gradient. All three outputs are differentiable in the logits.

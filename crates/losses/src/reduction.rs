@@ -58,8 +58,12 @@ impl Reduction {
     /// assert_eq!(Reduction::TokenMean.weights(&rows), [0.2, 0.2]);
     /// assert_eq!(Reduction::SequenceMean.weights(&rows), [0.5, 0.125]);
     /// ```
+    ///
+    /// # Panics
+    /// If the length of a [`Reduction::Constant`] is 0.
     #[must_use]
     pub fn weights(self, rows: &[RowShape]) -> Vec<f32> {
+        self.assert_length();
         let tokens: usize = rows.iter().map(|row| row.tokens).sum();
         let filled = rows.iter().filter(|row| row.tokens > 0).count();
         let prompts = rows.iter().map(|row| row.prompt + 1).max().unwrap_or(0);
@@ -81,13 +85,20 @@ impl Reduction {
         rows.iter().map(weight).collect()
     }
 
+    fn assert_length(self) {
+        let zero = matches!(self, Self::Constant { length: 0, .. });
+        assert!(!zero, "the length of Reduction::Constant must be at least 1, not 0");
+    }
+
     /// The same on the device, from the mask alone: `[B, T]` shares, with `group` rows a prompt,
     /// prompt after prompt.
     ///
     /// # Panics
-    /// If the rows cannot be divided into groups of `group`.
+    /// If the rows cannot be divided into groups of `group`, or the length of a
+    /// [`Reduction::Constant`] is 0.
     #[must_use]
     pub fn device_weights(self, mask: Tensor<2>, group: usize) -> Tensor<2> {
+        self.assert_length();
         let [rows, _] = mask.dims();
         assert!(
             group > 0 && rows.is_multiple_of(group),

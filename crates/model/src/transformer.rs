@@ -51,7 +51,7 @@ impl TransformerConfig {
             layers: 2,
             heads: 4,
             kv_heads: 2,
-            mlp_width: 192,
+            mlp_width: 208,
             context: 64,
             rope_theta: 10_000.0,
             norm_epsilon: 1e-6,

@@ -1,5 +1,6 @@
 //! Selection in a fixed order.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use fireproof_trajectory::PromptId;
@@ -15,9 +16,11 @@ pub struct InOrder {
 }
 
 impl InOrder {
-    /// Selects from this list.
+    /// Selects from this list; a prompt that comes again in it is left out there.
     #[must_use]
-    pub fn new(pool: Vec<PromptId>) -> Self {
+    pub fn new(mut pool: Vec<PromptId>) -> Self {
+        let mut seen = HashSet::new();
+        pool.retain(|prompt| seen.insert(*prompt));
         Self { pool, next: 0 }
     }
 }

@@ -1,7 +1,8 @@
 //! Checkpoints: a folder that is written whole or not at all.
 //!
 //! A checkpoint is written under a temporary name, every file flushed to disk, and then renamed. Its
-//! `state.json` holds a checksum of every other file, so a damaged one is recognised.
+//! `state.json` holds a checksum of every file with tensors and `state.crc32` its own, so damage is
+//! recognised.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -12,11 +13,12 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::optimizer::Optimizer;
+use crate::optimizer::{LoadError, Optimizer};
 
 /// Version of the layout.
 const FORMAT: u32 = 1;
 const STATE: &str = "state.json";
+const STATE_CHECK: &str = "state.crc32";
 const POLICY: &str = "policy.bpk";
 const REFERENCE: &str = "reference.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
@@ -52,6 +54,17 @@ pub enum CheckpointError {
         what: &'static str,
         /// What differs, `-` the checkpoint's and `+` the run's.
         difference: String,
+    },
+    /// The optimiser could not be restored on this machine; the checkpoint is whole.
+    #[error(
+        "the optimiser in {path} cannot be restored here: burn does it on its own default device \
+         and could not open that one. BURN_DEVICE must be unset or the bare name of a backend \
+         (such as `flex` or `cuda`) that is there; choose among several devices with `--device`",
+        path = path.display()
+    )]
+    Device {
+        /// The file.
+        path: PathBuf,
     },
     /// It could not be written; nothing that looks like a checkpoint was left behind.
     #[error("writing checkpoint {path}: {reason}", path = path.display())]
@@ -145,6 +158,7 @@ fn write_files<M: Module>(parts: &Parts<'_, M>, folder: &Path) -> Result<(), Str
         files: names.map(check).collect::<Result<_, String>>()?,
     };
     let json = serde_json::to_string_pretty(&state).map_err(|error| error.to_string())?;
+    fs::write(folder.join(STATE_CHECK), checksum(&json)).map_err(text)?;
     fs::write(folder.join(STATE), json).map_err(text)?;
     flush(folder).map_err(text)
 }
@@ -157,23 +171,36 @@ fn flush(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Gives a complete folder its name.
+/// Gives a complete folder its name; the checkpoint that stood there stays if that fails.
 fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
     let replaced = sibling(path, "replaced");
     if path.exists() {
+        // A run killed between the two renames leaves one.
+        if replaced.exists() {
+            fs::remove_dir_all(&replaced)?;
+        }
         fs::rename(path, &replaced)?;
     }
-    fs::rename(temporary, path)?;
-    if let Some(parent) = path.parent() {
-        File::open(parent)?.sync_all()?;
+    if let Err(error) = fs::rename(temporary, path) {
+        let _ = fs::rename(&replaced, path);
+        return Err(error);
     }
-    if replaced.exists() { fs::remove_dir_all(replaced) } else { Ok(()) }
+    // From here on the checkpoint stands; what follows only makes it last and tidies up.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let _ = File::open(parent.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+    let _ = fs::remove_dir_all(replaced);
+    Ok(())
 }
 
 /// `.name.suffix` beside a folder: hidden, and no name of a checkpoint.
 fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{suffix}"))
+}
+
+/// The content of `state.crc32`.
+fn checksum(state: &str) -> String {
+    format!("{:08x}\n", crc32fast::hash(state.as_bytes()))
 }
 
 impl Check {
@@ -192,6 +219,13 @@ pub(crate) fn read_state(path: &Path) -> Result<State, CheckpointError> {
     }
     let text = fs::read_to_string(&state_file)
         .map_err(|error| corrupt(state_file.clone(), error.to_string()))?;
+    let check_file = path.join(STATE_CHECK);
+    let check = fs::read_to_string(&check_file)
+        .map_err(|error| corrupt(check_file.clone(), error.to_string()))?;
+    if check != checksum(&text) {
+        let reason = format!("its checksum is not the one in {}", check_file.display());
+        return Err(corrupt(state_file, reason));
+    }
     let format: Format = serde_json::from_str(&text)
         .map_err(|error| corrupt(state_file.clone(), error.to_string()))?;
     if format.format != FORMAT {
@@ -266,9 +300,11 @@ pub(crate) fn load<M: Module>(
     };
     let reference = state.files.contains_key(REFERENCE).then(|| module(REFERENCE)).transpose()?;
     let loaded = Loaded { policy: module(POLICY)?, reference };
-    optimizer
-        .load(&path.join(OPTIMIZER), state.updates)
-        .map_err(|reason| CheckpointError::Corrupt { path: path.join(OPTIMIZER), reason })?;
+    let path = path.join(OPTIMIZER);
+    optimizer.load(&path, state.updates).map_err(|error| match error {
+        LoadError::File(reason) => CheckpointError::Corrupt { path, reason },
+        LoadError::Device => CheckpointError::Device { path },
+    })?;
     Ok(loaded)
 }
 

@@ -124,7 +124,11 @@ impl TrainerConfig {
             let reason = format!("must be above 0, not {}", self.temperature);
             return Err(TrainError::config("temperature", reason));
         }
-        self.optimizer.validate()
+        if self.seed > i64::MAX as u64 {
+            // TOML knows no larger number, and the resolved settings are TOML.
+            return Err(TrainError::config("seed", format!("must be at most {}", i64::MAX)));
+        }
+        self.optimizer.validate().map_err(|error| error.within("optimizer"))
     }
 }
 
@@ -179,11 +183,11 @@ mod tests {
         assert_eq!(refusal(|c| c.temperature = 0.0), "temperature: must be above 0, not 0");
         assert_eq!(
             refusal(|c| c.optimizer.learning_rate = f64::NAN),
-            "learning_rate: must be above 0, not NaN"
+            "optimizer.learning_rate: must be above 0, not NaN"
         );
         assert_eq!(
             refusal(|c| c.optimizer.beta_2 = 1.0),
-            "beta_2: must be from 0 to below 1, not 1"
+            "optimizer.beta_2: must be from 0 to below 1, not 1"
         );
     }
 }

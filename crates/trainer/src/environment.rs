@@ -67,6 +67,11 @@ impl Environment {
         self.entry(prompt).map(|(task, _)| task)
     }
 
+    /// True if rewards say more than right or wrong.
+    pub(crate) fn shapes_rewards(&self) -> bool {
+        self.rewards.format_weight != 0.0
+    }
+
     fn entry(&self, prompt: PromptId) -> Result<&(Task, Vec<u32>), TrainError> {
         self.tasks.get(&prompt).ok_or(TrainError::UnknownPrompt(prompt))
     }

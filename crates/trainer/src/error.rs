@@ -18,7 +18,7 @@ pub enum TrainError {
     #[error("{setting}: {reason}")]
     Config {
         /// The setting, as in a run file.
-        setting: &'static str,
+        setting: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -72,6 +72,34 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder holds something else.
+    #[error(
+        "{path} is not empty and holds no run that could be continued: choose another folder, or \
+         delete it",
+        path = path.display()
+    )]
+    FolderInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A group cannot be trained on.
+    #[error("prompt {prompt}, completion {completion}: {reason}")]
+    Group {
+        /// The prompt.
+        prompt: PromptId,
+        /// Index of the completion.
+        completion: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The selector did not do what was asked.
+    #[error("the selector chose {found} prompts, not the {asked} that were asked for")]
+    Selected {
+        /// Prompts asked for.
+        asked: usize,
+        /// Prompts that came.
+        found: usize,
+    },
     /// A file of a run folder is not what a run writes.
     #[error("{path}, line {line}: {reason}", path = path.display())]
     Malformed {
@@ -106,8 +134,20 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    pub(crate) fn config(setting: &'static str, reason: impl Into<String>) -> Self {
-        Self::Config { setting, reason: reason.into() }
+    pub(crate) fn config(setting: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Config { setting: setting.into(), reason: reason.into() }
+    }
+
+    /// The same with a setting named as part of a table of a run file: `steps` becomes
+    /// `trainer.steps`.
+    #[must_use]
+    pub fn within(self, table: &str) -> Self {
+        match self {
+            Self::Config { setting, reason } => {
+                Self::Config { setting: format!("{table}.{setting}"), reason }
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn file(

@@ -1,12 +1,12 @@
 //! AdamW with a linear warm-up and a clip of the gradient's global norm.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Tensor, Transaction};
+use fireproof_kernels::catch_panic;
 
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
@@ -17,6 +17,14 @@ pub(crate) struct Optimizer {
     config: OptimizerConfig,
     /// Updates made so far.
     pub(crate) updates: u64,
+}
+
+/// Why an optimiser's state could not be restored.
+pub(crate) enum LoadError {
+    /// The file.
+    File(String),
+    /// burn's default device is not there.
+    Device,
 }
 
 impl fmt::Debug for Optimizer {
@@ -70,18 +78,14 @@ impl Optimizer {
         self.inner.save(path).map_err(|error| error.to_string())
     }
 
-    pub(crate) fn load(&mut self, path: &Path, updates: u64) -> Result<(), String> {
+    pub(crate) fn load(&mut self, path: &Path, updates: u64) -> Result<(), LoadError> {
         // burn restores optimiser state through `Device::default()`, which panics if the backend
         // it prefers has no device here, whatever device the run uses.
         let inner = self.inner.clone();
-        let loaded = catch_unwind(AssertUnwindSafe(|| inner.load(path)));
+        let loaded = catch_panic(|| inner.load(path));
         self.inner = match loaded {
-            Ok(loaded) => loaded.map_err(|error| error.to_string())?,
-            Err(_) => {
-                return Err("burn could not restore the optimiser on its default device; set the \
-                            variable BURN_DEVICE to the device of the run"
-                    .to_owned());
-            }
+            Ok(loaded) => loaded.map_err(|error| LoadError::File(error.to_string()))?,
+            Err(_) => return Err(LoadError::Device),
         };
         self.updates = updates;
         Ok(())

@@ -33,12 +33,17 @@ impl RunFolder {
     /// Starts a new run in a folder that does not exist or is empty.
     ///
     /// # Errors
-    /// [`TrainError::RunExists`] if something is there; [`TrainError::File`] if it cannot be
-    /// written.
+    /// [`TrainError::RunExists`] if a run with a checkpoint is there, [`TrainError::FolderInUse`] if
+    /// anything else is; [`TrainError::File`] if it cannot be written.
     pub fn create(path: &Path, config: &str) -> Result<Self, TrainError> {
         let taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
         if taken {
-            return Err(TrainError::RunExists { path: path.to_owned() });
+            let path = path.to_owned();
+            let resumable = checkpoints(&path).is_ok_and(|found| !found.is_empty());
+            return Err(match resumable {
+                true => TrainError::RunExists { path },
+                false => TrainError::FolderInUse { path },
+            });
         }
         let checkpoints = path.join(CHECKPOINTS);
         fs::create_dir_all(&checkpoints).map_err(TrainError::file("creating", &checkpoints))?;
@@ -159,14 +164,16 @@ pub fn latest_checkpoint(path: &Path) -> Result<(PathBuf, Vec<CheckpointError>),
 
 /// The checkpoints of a run, oldest first, complete or not.
 fn checkpoints(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let is_checkpoint = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"))
+    let numbered = |path: PathBuf| {
+        let step: u64 = path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()?;
+        Some((step, path))
     };
     let entries = fs::read_dir(path.join(CHECKPOINTS))?;
-    let mut found: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(is_checkpoint).collect();
+    let mut found: Vec<(u64, PathBuf)> =
+        entries.flatten().filter_map(|entry| numbered(entry.path())).collect();
+    // By number: as texts, a millionth step would come before the step 999950.
     found.sort();
-    Ok(found)
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 /// Writes a file under another name and then gives it its own.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use fireproof_advantage::checked_advantages;
-use fireproof_model::CausalLm;
+use fireproof_model::{CausalLm, ModelLimits};
 use fireproof_rollout::RolloutEngine;
 use fireproof_selection::{Need, Observation};
 use fireproof_trajectory::{
@@ -70,6 +70,17 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         if !policy.devices().iter().all(Device::is_autodiff) {
             let reason = "must be made on an autodiff device: `device.clone().autodiff()`";
             return Err(TrainError::config("policy", reason));
+        }
+        let needless = !recipe.estimator.uses_rewards();
+        if needless && !recipe.reward_penalties().is_empty() {
+            let reason = "its estimator looks at correctness alone, so a KL in the reward would do \
+                          nothing; put it into the loss";
+            return Err(TrainError::config("recipe", reason));
+        }
+        if needless && environment.shapes_rewards() {
+            let reason = "its estimator looks at correctness alone, so `format_weight` would do \
+                          nothing; set it to 0";
+            return Err(TrainError::config("recipe", reason));
         }
         if recipe.passes.is_empty() {
             return Err(TrainError::config("recipe", "`passes` is empty, so nothing would train"));
@@ -205,7 +216,12 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
             let judged = self.environment.judge(groups, self.config.judge_truncated)?;
             self.observe(&judged.groups, true);
         }
-        Ok(self.recipe.selector.select(self.config.prompts_per_step, select_seed)?)
+        let asked = self.config.prompts_per_step;
+        let selected = self.recipe.selector.select(asked, select_seed)?;
+        match selected.len() {
+            found if found == asked => Ok(selected),
+            found => Err(TrainError::Selected { asked, found }),
+        }
     }
 
     fn generate(
@@ -216,7 +232,9 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
     ) -> Result<Vec<PromptGroup>, TrainError> {
         let address = (seed, self.step);
         let requests = self.environment.requests(prompts, samples, &self.config, address)?;
-        Ok(self.engine.generate(&requests)?)
+        let groups = self.engine.generate(&requests)?;
+        check_tokens(&groups, &self.policy.limits())?;
+        Ok(groups)
     }
 
     /// Log-probabilities of every completion under the reference, group by group; empty if no
@@ -327,6 +345,22 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         let seen: Vec<Observation<'_>> = groups.iter().map(ScoredGroup::view).map(seen).collect();
         self.recipe.selector.observe(&seen);
     }
+}
+
+/// Recorded tokens may belong to another model, and a device would gather out of bounds silently.
+fn check_tokens(groups: &[PromptGroup], limits: &ModelLimits) -> Result<(), TrainError> {
+    for group in groups {
+        for (completion, found) in group.completions.iter().enumerate() {
+            let prompt = group.prompt;
+            let refuse = |reason: String| TrainError::Group { prompt, completion, reason };
+            if group.prompt_tokens.is_empty() || found.tokens.is_empty() {
+                return Err(refuse("the prompt or the completion has no tokens".to_owned()));
+            }
+            let row = [group.prompt_tokens.as_slice(), &found.tokens].concat();
+            limits.check(&row, 0).map_err(|error| refuse(error.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// A step without a single judged group cannot train; that is the verifier's failure.

@@ -50,7 +50,7 @@ impl WarmStartConfig {
         if self.demonstrations_per_step == 0 {
             return Err(TrainError::config("demonstrations_per_step", "must be at least 1, not 0"));
         }
-        self.optimizer.validate()
+        self.optimizer.validate().map_err(|error| error.within("optimizer"))
     }
 }
 
@@ -96,6 +96,9 @@ fn encode<M: CausalLm>(
     demonstration: &Demonstration,
 ) -> Result<(Vec<u32>, Vec<u32>), TrainError> {
     let prompt = tokenizer.encode(&demonstration.prompt)?;
+    if prompt.is_empty() {
+        return Err(TrainError::config("warm_start", "a demonstration has an empty prompt"));
+    }
     let mut answer = tokenizer.encode(&demonstration.answer)?;
     answer.push(tokenizer.stop());
     let fits = policy.limits().check(&[prompt.as_slice(), &answer].concat(), 0);

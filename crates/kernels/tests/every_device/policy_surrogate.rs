@@ -111,13 +111,38 @@ fn whatever_stands_at_masked_places_has_no_effect() {
 }
 
 #[test]
-fn outside_the_log_ratio_limit_there_is_no_gradient() {
+fn outside_the_log_ratio_limit_the_clipped_surrogate_has_no_gradient() {
     on_every_device(|device| {
         let rule = SurrogateRule { kind: PLAIN, log_ratio_limit: Some(2.0) };
         // Log-ratios 3 and 1 with a negative advantage: neither is clipped by the surrogate.
         let run = run(&[3f32.exp(), 1f32.exp()], &[-1.0, -1.0], rule, device);
         assert_close(&run.gradient, &[0.0, 1f32.exp()], 1e-5);
         assert_close(&values(run.out.loss), &[2f32.exp(), 1f32.exp()], 1e-5);
+    });
+}
+
+#[test]
+fn outside_the_log_ratio_limit_aspo_keeps_the_gradient_of_its_cap() {
+    on_every_device(|device| {
+        let rule = SurrogateRule { kind: ASPO, log_ratio_limit: Some(20.0) };
+        // Fallen far behind on a good token; far ahead on a bad one; and the two masked corners.
+        let logprobs = [-26.0, 24.0, 24.0, -26.0];
+        let advantages = [1.0, -1.0, 1.0, -1.0];
+        let run = run_masked(&logprobs, &[-1.0; 4], &advantages, &[1.0; 4], rule, device);
+        assert_close(&run.gradient, &[-3.0, 3.0, 0.0, 0.0], 1e-5);
+        assert!(values(run.out.ratio).iter().all(|ratio| ratio.is_finite()));
+    });
+}
+
+#[test]
+fn an_infinite_ratio_without_an_advantage_is_no_nan() {
+    on_every_device(|device| {
+        for kind in [ASPO, DUAL, PLAIN] {
+            let row = ([99.0, -120.0], [-1.0; 2], [0.0; 2], [1.0; 2]);
+            let run = run_masked(&row.0, &row.1, &row.2, &row.3, unlimited(kind), device);
+            assert!(run.gradient.iter().all(|g| *g == 0.0), "{kind:?}: {:?}", run.gradient);
+            assert!(values(run.out.loss).iter().all(|l| *l == 0.0), "{kind:?}");
+        }
     });
 }
 

@@ -1,11 +1,15 @@
 //! The gradient of an update, to the last parameter.
 
-use burn::module::{ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Int, TensorData};
 use fireproof_advantage::Centered;
-use fireproof_kernels::test_devices;
-use fireproof_losses::{AspoSurrogate, Kl, KlPlace, Penalty, Reduction};
+use fireproof_kernels::{GroupEstimator, test_devices};
+use fireproof_losses::{
+    AspoSurrogate, ClippedSurrogate, GroupBatch, Kl, KlPlace, Penalty, PolicyLoss, Reduction, aspo,
+    weighted_grpo,
+};
 use fireproof_model::{Transformer, TransformerConfig};
-use fireproof_selection::{HighEntropy, InOrder};
+use fireproof_selection::{AllTokens, HighEntropy, InOrder};
 use fireproof_trajectory::{FinishReason, PolicyVersion, SamplingParams};
 
 use super::*;
@@ -93,9 +97,13 @@ fn found(
         gradient(&policy, recipe, &rows(&completions), tokens, scoring, device)
             .expect("the device works")
             .expect("tokens are selected");
-    let mut collect = Collect { gradients: &gradients, found: Vec::new() };
-    burn::module::Module::visit(&policy, &mut collect);
-    (collect.found, stats)
+    (collected(&policy, &gradients), stats)
+}
+
+fn collected(policy: &Transformer, gradients: &GradientsParams) -> Vec<f32> {
+    let mut collect = Collect { gradients, found: Vec::new() };
+    policy.visit(&mut collect);
+    collect.found
 }
 
 #[test]
@@ -125,6 +133,96 @@ fn the_gradient_does_not_depend_on_the_split_into_microbatches() {
             }
         }
     }
+}
+
+/// The trainer's packing, masks, shares and gather against `weighted_grpo` and `aspo`, which go from
+/// rewards to the loss on the device.
+#[test]
+fn the_gradient_equals_that_of_the_device_path() {
+    for resolved in test_devices() {
+        let device = &resolved.device;
+        for use_aspo in [false, true] {
+            let (loss, gradients) = on_the_device(use_aspo, device);
+            let surrogate: Box<dyn PolicyLoss> = match use_aspo {
+                true => Box::new(AspoSurrogate::default()),
+                false => Box::new(ClippedSurrogate::default()),
+            };
+            let recipe =
+                Recipe { penalties: vec![], loss: surrogate, ..recipe(Reduction::PromptMean) };
+            // Centred advantages of one right completion of four.
+            let advantages = [0.75, -0.25, -0.25, -0.25];
+            let completions = completions();
+            let rows = with_advantages(rows(&completions), advantages);
+            let scoring = Scoring { tokens_per_microbatch: 60, temperature: 1.0 };
+            let policy = policy(device);
+            let found = gradient(&policy, &recipe, &rows, &AllTokens, scoring, device);
+            let (found, stats) = found.expect("the device works").expect("tokens are selected");
+            let found = collected(&policy, &found);
+            let largest = gradients.iter().fold(0f32, |a, b| a.max(b.abs()));
+            assert!(largest > 1e-3 && (stats.loss - loss).abs() < 1e-5, "{} {loss}", stats.loss);
+            for (a, b) in found.iter().zip(&gradients) {
+                assert!((a - b).abs() < 2e-5 * largest, "{a} is not {b}");
+            }
+        }
+    }
+}
+
+fn with_advantages(mut rows: Vec<Row<'_>>, advantages: [f32; 4]) -> Vec<Row<'_>> {
+    for (index, row) in rows.iter_mut().enumerate() {
+        row.advantages.fill(advantages[index % 4]);
+    }
+    rows
+}
+
+/// Loss and gradient from rewards, every completion scored by a forward pass of its own.
+fn on_the_device(use_aspo: bool, device: &Device) -> (f32, Vec<f32>) {
+    let policy = policy(device);
+    let completions = completions();
+    let longest = completions.iter().map(|c| c.tokens.len()).max().expect("completions");
+    let padded = |values: Tensor<2>| {
+        let [rows, length] = values.dims();
+        Tensor::cat(vec![values, Tensor::zeros([rows, longest - length], device)], 1)
+    };
+    let host = |values: &[f32]| {
+        padded(Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), device))
+    };
+    let all = |rows: Vec<Tensor<2>>| Tensor::cat(rows, 0);
+    let rewards = [1.0, 0.0, 0.0, 0.0].repeat(3);
+    let rewards = Tensor::<2>::from_data(TensorData::new(rewards, [3, 4]), device);
+    let batch = GroupBatch {
+        logprobs: all(rows(&completions)
+            .iter()
+            .map(|row| padded(scored_alone(&policy, row, device)))
+            .collect()),
+        behaviour_logprobs: all(completions.iter().map(|c| host(&c.logprobs)).collect()),
+        mask: all(completions.iter().map(|c| host(&vec![1.0; c.tokens.len()])).collect()),
+        rewards: rewards.clone(),
+        correct: rewards,
+    };
+    let centred = GroupEstimator::Centered;
+    let total = match use_aspo {
+        true => aspo(batch, centred, AspoSurrogate::default(), Reduction::PromptMean),
+        false => weighted_grpo(batch, centred, ClippedSurrogate::default(), Reduction::PromptMean),
+    };
+    let loss: f32 = total.clone().into_scalar();
+    let gradients = GradientsParams::from_grads(total.backward(), &policy);
+    (loss, collected(&policy, &gradients))
+}
+
+/// Log-probabilities of one completion, `[1, T]`, by `log_softmax` over the whole row.
+fn scored_alone(policy: &Transformer, row: &Row<'_>, device: &Device) -> Tensor<2> {
+    let ints = |values: Vec<i32>| {
+        let count = values.len();
+        Tensor::<2, Int>::from_data(TensorData::new(values, [1, count]), device)
+    };
+    let text: Vec<i32> =
+        row.prompt_tokens.iter().chain(&row.completion.tokens).map(|t| *t as i32).collect();
+    let (prompt, length) = (row.prompt_tokens.len(), row.completion.tokens.len());
+    let hidden = policy.hidden(ints(text.clone()), ints((0..text.len() as i32).collect()));
+    let states: Tensor<2> = hidden.narrow(1, prompt - 1, length).squeeze_dim(0);
+    let logprobs = burn::tensor::activation::log_softmax(policy.logits(states), 1);
+    let targets = ints(text[prompt..].to_vec()).reshape([length, 1]);
+    logprobs.gather(1, targets).reshape([1, length])
 }
 
 #[test]

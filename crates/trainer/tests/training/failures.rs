@@ -1,11 +1,11 @@
 //! What can go wrong in a step, and what is left after it.
 
 use fireproof_kernels::test_devices;
-use fireproof_losses::{PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
+use fireproof_losses::{Kl, KlPlace, Penalty, PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
 use fireproof_model::TabularPolicy;
 use fireproof_rollout::{ReplayEngine, RolloutError};
 use fireproof_trainer::{Recipe, TrainError, Trainer};
-use fireproof_trajectory::{Task, Verdict};
+use fireproof_trajectory::{PromptGroup, Task, Verdict};
 use fireproof_verifier::{CheckVerifier, Verifier, VerifyError};
 
 use crate::common::*;
@@ -24,7 +24,7 @@ impl Verifier for Flaky {
     }
 }
 
-fn flaky(recorded: Vec<fireproof_trajectory::PromptGroup>, prompts_per_step: usize) -> Replay {
+fn flaky(recorded: Vec<PromptGroup>, prompts_per_step: usize) -> Replay {
     let device = any_device();
     let engine = ReplayEngine::new(recorded);
     let config = config(prompts_per_step, 3);
@@ -96,6 +96,26 @@ fn an_update_that_is_not_finite_is_not_applied() {
     assert_eq!(trainer.steps_done(), 1);
 }
 
+/// A recording of another model must not reach a device, where a gather would read anything.
+#[test]
+fn recorded_tokens_that_do_not_fit_the_policy_are_refused() {
+    type Damage = fn(&mut PromptGroup);
+    let cases: [(Damage, &str); 4] = [
+        (|group| group.completions[1].tokens[0] = 9, "token 9"),
+        (|group| group.prompt_tokens = vec![1; 4], "context"),
+        (|group| group.prompt_tokens.clear(), "has no tokens"),
+        (|group| group.completions[1].tokens.clear(), "has no tokens"),
+    ];
+    for (damage, part) in cases {
+        let mut recorded = group('a', &["a", "b"]);
+        damage(&mut recorded);
+        let mut trainer = replay(vec![recorded], centered(), config(1, 2), &any_device());
+        let error = trainer.step().unwrap_err();
+        assert!(matches!(error, TrainError::Group { .. }), "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
 #[test]
 fn a_recording_that_runs_out_is_an_error() {
     let mut trainer = replay(vec![group('a', &["a"])], centered(), config(1, 2), &any_device());
@@ -122,6 +142,11 @@ fn impossible_trainers_are_refused() {
     let empty = Recipe { passes: vec![], ..centered() };
     let error = new(uniform(&device), empty, config(1, 2));
     assert!(error.starts_with("recipe: `passes` is empty"), "{error}");
+    let penalty =
+        Penalty::ReferenceKl { estimator: Kl::K1, coefficient: 0.1, place: KlPlace::Reward };
+    let idle = Recipe { penalties: vec![penalty], ..Recipe::linear_r(in_order()) };
+    let error = new(uniform(&device), idle, config(1, 2));
+    assert!(error.contains("a KL in the reward would do nothing"), "{error}");
     let error = new(uniform(&device), centered(), config(0, 2));
     assert_eq!(error, "prompts_per_step: must be at least 1, not 0");
 }

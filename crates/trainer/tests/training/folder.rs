@@ -18,6 +18,10 @@ fn a_folder_that_holds_anything_is_not_overwritten() {
     let path = folder.path().join("run");
     RunFolder::create(&path, "seed = 1\n").unwrap();
     assert_eq!(run_config(&path).unwrap(), "seed = 1\n");
+    // Without a checkpoint there is nothing to continue; with one there is.
+    let error = RunFolder::create(&path, "seed = 2\n").unwrap_err();
+    assert!(matches!(error, TrainError::FolderInUse { .. }), "{error}");
+    fs::create_dir(path.join("checkpoints/step-000000")).unwrap();
     let error = RunFolder::create(&path, "seed = 2\n").unwrap_err();
     assert!(matches!(error, TrainError::RunExists { .. }));
     assert!(error.to_string().contains("--resume"), "{error}");
@@ -90,6 +94,9 @@ fn the_newest_whole_checkpoint_is_found_and_old_ones_are_pruned() {
     assert!(matches!(damaged.as_slice(), [CheckpointError::Corrupt { .. }]));
     run.prune_checkpoints(0).unwrap();
     assert!(run.checkpoint_path(50).exists(), "0 keeps all");
+    // A seventh digit does not make a step older.
+    trainer.save(&run.checkpoint_path(1_000_000)).unwrap();
+    assert_eq!(latest_checkpoint(&path).unwrap().0, run.checkpoint_path(1_000_000));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The divergence from the reference policy, in the reward and in the loss, by hand.
 
 use fireproof_losses::{Kl, KlPlace, Penalty};
-use fireproof_trainer::{Recipe, TrainerConfig};
+use fireproof_model::TabularPolicy;
+use fireproof_rollout::ReplayEngine;
+use fireproof_trainer::{Recipe, Trainer};
+use fireproof_verifier::CheckVerifier;
 
 use crate::common::*;
 
@@ -34,11 +37,10 @@ fn a_kl_in_the_loss_compares_with_the_policy_at_the_start() {
     on_every_device(|device| {
         let recorded = vec![group('a', &["a", "b"]), group('a', &["a", "b"])];
         let recipe = with_kl(Kl::K3, KlPlace::Loss);
-        let config = TrainerConfig { ..config(1, 2) };
         let mut selector = centered();
         selector.penalties = recipe.penalties;
         selector.selector = Box::new(fireproof_selection::InOrder::new(vec![prompts()[0]]));
-        let mut trainer = replay(recorded, selector, config, device);
+        let mut trainer = replay(recorded, selector, config(1, 2), device);
         let first = trainer.step().unwrap().metrics;
         assert_close(first.loss - first.policy_loss, 0.0);
 
@@ -69,15 +71,28 @@ fn a_kl_in_the_loss_compares_with_the_policy_at_the_start() {
 
 #[test]
 fn an_entropy_bonus_pulls_a_peaked_policy_flat() {
-    let device = any_device();
-    let penalties = vec![Penalty::Entropy { coefficient: 1.0 }];
-    let recipe = Recipe { penalties, ..centered() };
-    let recorded = vec![group('a', &["a", "a"])];
-    let mut trainer = replay(recorded, recipe, config(1, 2), &device);
-    let metrics = trainer.step().unwrap().metrics;
-    // All right, so there is no advantage: the loss is minus the entropy of a uniform policy, which
-    // is at its maximum and has no gradient.
-    assert_close(metrics.policy_loss, 0.0);
-    assert_close(metrics.loss, -(5f32.ln()));
-    assert!(metrics.grad_norm < 1e-6, "{}", metrics.grad_norm);
+    on_every_device(|device| {
+        let penalties = vec![Penalty::Entropy { coefficient: 1.0 }];
+        // "stop" three times as likely as each of the four letters, whatever came before.
+        let row = [3f32.ln(), 0.0, 0.0, 0.0, 0.0];
+        let table = row.repeat(VOCABULARY * CONTEXT);
+        let policy = TabularPolicy::from_logits(&table, VOCABULARY, &device.clone().autodiff());
+        let recipe = Recipe { penalties, ..centered() };
+        let engine = ReplayEngine::new(vec![group('a', &["a", "a"])]);
+        let environment = environment(Box::new(CheckVerifier));
+        let mut trainer = Trainer::new(policy, engine, recipe, environment, config(1, 2)).unwrap();
+        let metrics = trainer.step().unwrap().metrics;
+        // All right, so there is no advantage: the loss is minus the entropy,
+        // -(3/7 ln 3/7 + 4/7 ln 1/7).
+        let entropy = -(3.0 / 7.0 * (3f32 / 7.0).ln() + 4.0 / 7.0 * (1f32 / 7.0).ln());
+        assert_close(metrics.policy_loss, 0.0);
+        assert_close(metrics.loss, -entropy);
+        // And the update flattens it: Adam moves each logit by the learning rate of 0.1.
+        let after = values(trainer.policy().table());
+        let after = &after[CONTEXT * VOCABULARY..][..VOCABULARY];
+        let expected = [3f32.ln() - 0.1, 0.1, 0.1, 0.1, 0.1];
+        for (found, expected) in after.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4, "{after:?} is not {expected:?}");
+        }
+    });
 }

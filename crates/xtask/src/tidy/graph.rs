@@ -99,8 +99,10 @@ fn backends(package: &Package) -> Vec<Problem> {
     for dependency in &package.dependencies {
         let features = dependency.features.iter().map(String::as_str);
         let named: Vec<&str> = features.filter(|f| BACKEND_FEATURES.contains(f)).collect();
-        if dependency.name == "burn" && !named.is_empty() {
-            let text = format!("turns on a backend of burn: {}", named.join(", "));
+        let is_table = dependency.name == "burn" || dependency.name == "fireproof-kernels";
+        let is_test = dependency.kind == DependencyKind::Development;
+        if is_table && !named.is_empty() && !(is_test && dependency.name == "fireproof-kernels") {
+            let text = format!("turns on a backend: {}", named.join(", "));
             problems.push(Problem::new(package.name.as_str(), None, text));
         }
         let is_allowed = ["burn-store", "burn-train"].contains(&dependency.name.as_str());

@@ -26,6 +26,14 @@ const ABSENCES: [Absence; 3] = [
     },
     Absence {
         words: &[
+            "Device::flex",
+            "Device::ndarray",
+            "Device::wgpu",
+            "Device::vulkan",
+            "Device::metal",
+            "Device::cuda",
+            "Device::rocm",
+            "Device::default",
             "burn::backend",
             "burn_flex",
             "burn_ndarray",
