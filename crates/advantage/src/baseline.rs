@@ -25,6 +25,24 @@ impl Ddof {
 }
 
 /// `A_i = r_i - mean(r)`: the baseline of Dr.GRPO (arXiv 2503.20783), without a scale.
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, Centered};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 0.0, 0.0, 0.0],
+///     correct: &[true, false, false, false],
+///     lengths: &[1; 4],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 1 };
+/// // The mean is 1/4.
+/// let found = Centered.advantages(&step).remove(0);
+/// for (found, expected) in found.iter().zip([0.75, -0.25, -0.25, -0.25]) {
+///     assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Centered;
 
@@ -36,6 +54,24 @@ pub struct Centered;
 ///    alone there, which turns rounding noise into advantages of any size.
 /// 3. A group of one completion gives 0; verl takes mean 0 and std 1 instead, so `A = r`.
 /// 4. `epsilon` is added to the standard deviation, not to the variance.
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, Ddof, ZScore};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 0.0, 0.0, 0.0],
+///     correct: &[true, false, false, false],
+///     lengths: &[1; 4],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 1 };
+/// // Squares 9/16 + 3/16 = 3/4, over 3 is 1/4, so the std is 1/2.
+/// let found = ZScore { ddof: Ddof::Sample, epsilon: 0.0 }.advantages(&step).remove(0);
+/// for (found, expected) in found.iter().zip([1.5, -0.5, -0.5, -0.5]) {
+///     assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ZScore {
     /// Which variance.
@@ -54,6 +90,24 @@ impl Default for ZScore {
 /// `A_i = r_i - mean of r_j over j != i` = `G/(G-1) (r_i - mean(r))`: RLOO (arXiv 2402.14740).
 ///
 /// A group of one completion gives 0, as in verl.
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, LeaveOneOut};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 0.0, 0.0, 0.0],
+///     correct: &[true, false, false, false],
+///     lengths: &[1; 4],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 1 };
+/// // The others of the first have mean 0, those of each other one 1/3.
+/// let found = LeaveOneOut.advantages(&step).remove(0);
+/// for (found, expected) in found.iter().zip([1.0, -1.0 / 3.0, -1.0 / 3.0, -1.0 / 3.0]) {
+///     assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveOneOut;
 

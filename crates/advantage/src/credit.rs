@@ -18,6 +18,14 @@ pub struct EveryToken;
 /// under the behaviour policy, so that rare tokens train less.
 ///
 /// Source: arXiv 2505.12929 and its released code (confidence HIGH); alpha 0.2 when used alone.
+///
+/// ```
+/// use fireproof_advantage::{CreditAssignment, ProbabilityWeighted};
+/// use fireproof_trajectory::TokenView;
+/// let tokens = TokenView { logprobs: &[0.0, f32::NEG_INFINITY], entropies: &[0.0; 2] };
+/// // Probabilities 1 and 0.
+/// assert_eq!(ProbabilityWeighted { alpha: 0.25 }.assign(2.0, tokens), [2.0, 1.5]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ProbabilityWeighted {
     /// From 0 (every token alike) to 1 (in proportion to the probability).

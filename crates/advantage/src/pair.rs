@@ -30,6 +30,24 @@ pub enum NormScope {
 /// reward values give the same advantages `sqrt((G-k)/k)` and `-sqrt(k/(G-k))`, so weights applied
 /// before it cancel. Pooling over the pair keeps them, but its success rate is near 1/2, which takes
 /// away the amplification of rare outcomes that the paper is about.
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, Ddof, PairWeighted};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 1.0, 0.0, 0.0],
+///     correct: &[true, true, false, false],
+///     lengths: &[1; 4],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 1 };
+/// // Mean and population std are 1/2, so z is 1 and -1; the wrong half is halved.
+/// let found = PairWeighted { lambda_negative: 0.5, ddof: Ddof::Population, epsilon: 0.0, ..Default::default() }.advantages(&step).remove(0);
+/// for (found, expected) in found.iter().zip([1.0, 1.0, -0.5, -0.5]) {
+///     assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PairWeighted {
     /// Weight of right completions, at least 0.

@@ -24,8 +24,35 @@ pub struct GroupBatch {
 
 /// Weighted GRPO: advantages by `weighting`, the clipped surrogate, a reduction; all on the device.
 ///
-/// `weighting` is a z-score (GRPO), a prompt weighting (arXiv 2602.11128) or either with a focal
+/// ```text
+/// A = group_normalize(rewards, correct, weighting)
+/// loss = sum over tokens of -min(R A, clip(R, 1 - epsilon_low, 1 + epsilon_high) A) weight
+/// ```
+///
+/// with the weights of the reduction ([`Reduction`]). `weighting` is a z-score (GRPO), a prompt weighting (arXiv 2602.11128) or either with a focal
 /// factor (arXiv 2602.06717). Equal to the trainer's host path.
+///
+/// ```
+/// # use burn::tensor::Tensor;
+/// use fireproof_kernels::GroupEstimator;
+/// use fireproof_losses::{ClippedSurrogate, GroupBatch, Reduction, weighted_grpo};
+///
+/// # let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+/// # let column = |values: [f32; 2]| Tensor::<1>::from_data(values, &device).reshape([2, 1]);
+/// let rewards = Tensor::<2>::from_data([[1.0f32, 0.0]], &device);
+/// let batch = GroupBatch {
+///     // Two completions of one token, the right one 10% likelier than when it was sampled.
+///     logprobs: column([1.1f32.ln() - 1.0, -1.0]),
+///     behaviour_logprobs: column([-1.0, -1.0]),
+///     mask: column([1.0, 1.0]),
+///     rewards: rewards.clone(),
+///     correct: rewards,
+/// };
+/// let rule = GroupEstimator::Centered;
+/// let loss = weighted_grpo(batch, rule, ClippedSurrogate::default(), Reduction::SequenceMean);
+/// // -(1.1 x 1/2 - 1 x 1/2) / 2
+/// assert!((loss.into_scalar::<f32>() + 0.025).abs() < 1e-6);
+/// ```
 ///
 /// # Shapes
 /// - output: `[1]`
@@ -43,7 +70,7 @@ pub fn weighted_grpo(
 }
 
 /// ASPO (arXiv 2510.06062): advantages by `weighting`, the flipped-ratio surrogate, a reduction; all
-/// on the device.
+/// on the device. As [`weighted_grpo`], with the token loss of [`AspoSurrogate`].
 ///
 /// # Shapes
 /// - output: `[1]`

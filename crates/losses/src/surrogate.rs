@@ -115,6 +115,28 @@ impl SurrogateStats {
 /// PPO and GRPO (arXiv 2402.03300) use 0.2 and 0.2; DAPO (arXiv 2503.14476) 0.2 and 0.28. With a
 /// dual clip (arXiv 1912.09729; verl's default cap is 3) the loss of a token with `A < 0` is at
 /// most `-A cap`, and there is no gradient above it.
+///
+/// ```
+/// # use burn::tensor::Tensor;
+/// # use fireproof_losses::{BatchConstants, ClippedSurrogate, PolicyBatch, PolicyLoss};
+/// # let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+/// # let row = |values: [f32; 3]| Tensor::<2>::from_data([values], &device);
+/// let constants = BatchConstants {
+///     behaviour_logprobs: row([0.0; 3]),
+///     reference_logprobs: None,
+///     advantages: row([1.0, 1.0, -1.0]),
+///     weights: row([1.0; 3]),
+///     mask: row([1.0; 3]),
+/// };
+/// // Ratios 1.1, 1.5 and 1.5.
+/// let batch = PolicyBatch::new(row([1.1f32.ln(), 1.5f32.ln(), 1.5f32.ln()]), None, constants);
+/// let loss = ClippedSurrogate::default().surrogate(&batch).loss;
+/// let loss: Vec<f32> = loss.into_data().try_to_vec().unwrap();
+/// // -1.1, held at -1.2, and not clipped: the bad token has become likelier.
+/// for (found, expected) in loss.iter().zip([-1.1, -1.2, 1.5]) {
+///     assert!((found - expected).abs() < 1e-5);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClippedSurrogate {
     /// Ratios are clipped below `1 - epsilon_low`.

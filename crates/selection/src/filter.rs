@@ -19,6 +19,20 @@ pub struct KeepAll;
 ///
 /// This is the filter alone; generating more groups in place of the dropped ones is the trainer's.
 /// With an asymmetric prompt weighting all-wrong groups do carry a gradient, and this drops it.
+///
+/// ```
+/// use fireproof_selection::{GroupFilter, MixedOutcomes};
+/// use fireproof_trajectory::{GroupView, PromptId};
+/// let group = |correct| GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[0.0, 0.0],
+///     correct,
+///     lengths: &[1, 1],
+///     truncated: &[false, false],
+/// };
+/// assert!(MixedOutcomes.keep(group(&[true, false])));
+/// assert!(!MixedOutcomes.keep(group(&[false, false])));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct MixedOutcomes;
 

@@ -19,6 +19,13 @@ pub struct AllTokens;
 ///
 /// The paper takes the quantile over a batch; here it is taken over each completion (a departure
 /// that keeps the rule a function of one completion). At least one token is kept.
+///
+/// ```
+/// use fireproof_selection::{HighEntropy, TokenSelector};
+/// use fireproof_trajectory::TokenView;
+/// let tokens = TokenView { logprobs: &[-1.0; 4], entropies: &[0.1, 2.0, 0.3, 1.0] };
+/// assert_eq!(HighEntropy { share: 0.5 }.select(tokens), [false, true, false, true]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct HighEntropy {
     /// Share of tokens kept, from 0 to 1; the paper keeps 0.2.

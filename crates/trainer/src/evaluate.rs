@@ -70,6 +70,15 @@ impl Evaluation {
     /// a prompt's `n` completions, drawn without replacement, hold at least one of its `c` right
     /// ones (Chen et al. 2021, arXiv 2107.03374, eq. 1).
     ///
+    /// ```
+    /// use fireproof_trainer::{Evaluation, PromptResult};
+    /// use fireproof_trajectory::PromptId;
+    /// let result = PromptResult { prompt: PromptId(1), level: None, samples: 6, correct: 2 };
+    /// let evaluation = Evaluation { prompts: vec![result] };
+    /// // 1 - C(4, 2) / C(6, 2) = 1 - 6/15
+    /// assert!((evaluation.pass_at(2).mean - 0.6).abs() < 1e-12);
+    /// ```
+    ///
     /// # Panics
     /// If a prompt has fewer than `k` completions.
     #[must_use]

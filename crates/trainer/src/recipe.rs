@@ -73,12 +73,17 @@ impl Recipe {
     /// Linear-R prompt weighting (arXiv 2602.11128): a right completion gets `(1-rho)/rho`, a wrong
     /// one -1, so prompts with rare successes pull hardest. All-wrong groups are pushed down from
     /// the first step; see [`PromptWeighted`] for dropping or warming them up.
+    ///
+    /// Departures: the surrogate is clipped at 0.2 as in [`Recipe::grpo`], which matters from the
+    /// second update of a step on; the paper's analysis is of one on-policy update a step.
     #[must_use]
     pub fn linear_r(selector: Box<dyn PromptSelector>) -> Self {
         Self { estimator: Box::new(PromptWeighted::new(LinearR)), ..Self::grpo(selector) }
     }
 
     /// F-GRPO (arXiv 2602.06717): GRPO's advantage times `(1-rho)^0.5`, so easy prompts pull less.
+    ///
+    /// Departure: everything else is as in [`Recipe::grpo`], so there is no KL penalty.
     #[must_use]
     pub fn f_grpo(selector: Box<dyn PromptSelector>) -> Self {
         Self { estimator: Box::new(Focal::new(ZScore::default())), ..Self::grpo(selector) }
