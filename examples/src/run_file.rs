@@ -68,7 +68,9 @@ impl Default for RunFile {
     fn default() -> Self {
         let mut trainer = TrainerConfig {
             steps: 250,
-            prompts_per_update: 8,
+            prompts_per_step: 64,
+            samples_per_prompt: 8,
+            prompts_per_update: 16,
             max_new_tokens: 16,
             ..Default::default()
         };
