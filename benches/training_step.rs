@@ -7,7 +7,7 @@ use fireproof::rollout::ReplayEngine;
 use fireproof::selection::InOrder;
 use fireproof::trainer::RecipeName;
 use fireproof::trajectory::PromptGroup;
-use fireproof_benches::{ALPHABET, PROMPTS, SAMPLES, device, policy, recorded, tasks};
+use fireproof_benches::{ALPHABET, PROMPTS, SAMPLES, TOKENS, device, policy, recorded, tasks};
 
 /// Programs of this workspace keep freed memory; so does what measures them.
 #[global_allocator]
@@ -52,7 +52,7 @@ fn trainer(
         ..TrainerConfig::default()
     };
     let (engine, environment) = (ReplayEngine::new(recorded), environment.expect("digits"));
-    let recipe = recipe.build(Box::new(order));
+    let recipe = recipe.build(Box::new(order), TOKENS);
     Trainer::new(policy(device), engine, recipe, environment, config).expect("possible")
 }
 

@@ -3,12 +3,13 @@
 //! The task is `sort`: write the digits of a number in ascending order (`3141>` → `1134`). A short
 //! supervised warm start gets some answers right; reinforcement learning does the rest, with nothing
 //! but a program that checks the answer. At the end the policy is compared with itself before, on
-//! prompts that it never trained on.
+//! prompts that it never trained on, and `report.html` in the run folder shows how it went.
 //!
 //! ```text
 //! cargo run --release --example quickstart
 //! cargo run --release --example quickstart -- --recipe linear-r --seed 2
 //! cargo run --release --example quickstart -- --set task.family=countdown --set task.hardest=4
+//! cargo run --release --example quickstart -- --resume runs/grpo-seed1 --set trainer.steps=400
 //! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
@@ -18,12 +19,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use burn::module::Module;
 use clap::Parser;
 use fireproof::kernels::ResolvedDevice;
 use fireproof::prelude::*;
-use fireproof::trainer::{Evaluation, RecipeName, latest_checkpoint, run_config};
-use fireproof_examples::{DemonstrationStream, RunFile, TaskSet, before_after};
+use fireproof::trainer::{
+    Bytes, EVALUATION_AFTER, EVALUATION_BEFORE, Evaluation, RecipeName, Report, StepRecord,
+    latest_checkpoint, run_config, run_has_begun, run_result,
+};
+use fireproof_examples::{
+    DemonstrationStream, Display, INTERRUPTED, Interrupt, QuickTrainer, RunFile, Setup, TaskSet,
+    before_after, machine,
+};
 
 /// An allocator that keeps freed memory: with one that returns it, a third of a training step is
 /// the kernel mapping the same pages again.
@@ -35,12 +41,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Environment: BURN_DEVICE chooses the backend if --device does not; \
+    after_help = "Ctrl-C finishes the step and writes a checkpoint.\n\
+                  Environment: BURN_DEVICE chooses the backend if --device does not; \
                   RAYON_NUM_THREADS the number of CPU threads (default: one up to a model.width of \
                   128, else one a core)."
 )]
 struct Arguments {
-    /// The algorithm: grpo, linear-r, f-grpo or aspo
+    /// The algorithm: grpo, dr-grpo, dapo, rloo, reinforce, aspo, f-grpo, linear-r, sqrt-r or wgrpo
     #[arg(long, value_name = "NAME")]
     recipe: Option<RecipeName>,
     /// Seed of everything random
@@ -58,55 +65,69 @@ struct Arguments {
     /// Folder of the run [default: the first free one of `runs/RECIPE-seedN`, `...-2`, ...]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Continue the run in this folder from its last checkpoint
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["recipe", "seed", "quick", "config", "settings", "out"])]
+    /// Continue the run in this folder from its last checkpoint; `--set` may change what the
+    /// checkpoint does not hold, such as `trainer.steps`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "quick", "config", "out"])]
     resume: Option<PathBuf>,
     /// Where to compute: flex, ndarray, wgpu, cuda, cuda:1, wgpu:cpu, ...
     #[arg(long)]
     device: Option<String>,
+    /// Show burn-train's dashboard while training (needs `--features tui`)
+    #[arg(long)]
+    tui: bool,
 }
-
-type QuickTrainer = Trainer<Transformer, InProcessEngine<Transformer>>;
-
-/// The evaluation before reinforcement learning, in the run folder.
-const BEFORE: &str = "evaluation-before";
-/// The evaluation after it.
-const AFTER: &str = "evaluation-after";
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    run(&Arguments::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+// ANCHOR: run
+fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let started = Instant::now();
-    let file = run_file(arguments)?;
-    choose_threads(&file);
+    if arguments.tui {
+        Display::check_dashboard()?;
+    }
+    let setup = Setup::new(run_file(arguments)?)?;
+    choose_threads(&setup.file);
     let resolved = resolve_device(arguments.device.as_deref())?;
-    let tasks = TaskSet::new(&file)?;
-    let policy = new_policy(&file, &tasks, &resolved)?;
-    introduce(&file, &tasks, &resolved, &policy);
+    introduce(&setup, &resolved);
+    setup.check_memory(&resolved)?;
+    let policy = setup.new_policy(&resolved);
 
-    let (mut trainer, mut folder) = match &arguments.resume {
-        Some(path) => resumed(path, policy, &file, &tasks)?,
-        None => started_afresh(arguments, policy, &file, &tasks)?,
-    };
+    // Before anything that takes time: an unwritable folder should say so at once.
+    let mut folder = open_folder(arguments, &setup.file)?;
     println!("run      {}\n", folder.path().display());
-    train(&mut trainer, &file, &mut folder)?;
+    let interrupt = Interrupt::listen(folder.path())?;
+    let mut display = Display::new();
+    let mut trainer = match arguments.resume.as_deref().filter(|path| run_has_begun(path)) {
+        Some(path) => resumed(path, policy, &setup, &mut folder, &mut display)?,
+        None => started_afresh(policy, &setup, &folder, &mut display)?,
+    };
 
-    let after = held_out(&mut trainer, &file, &tasks)?;
-    folder.write_json(AFTER, &after)?;
-    let (prompts, samples) = (file.evaluation.prompts, file.evaluation.samples);
-    println!("\n{prompts} held-out prompts x {samples} samples, mean ± 95% interval over prompts");
-    println!("{}", before_after(&folder.read_json(BEFORE)?, &after));
-    println!("finished in {:.0} s; run folder {}", seconds(started), folder.path().display());
-    Ok(())
+    if arguments.tui {
+        display.open_dashboard(&interrupt);
+    }
+    let trained =
+        interrupt.during(|| train(&mut trainer, &setup, &mut folder, &mut display, &interrupt));
+    display.close_dashboard();
+    trained?;
+    if trainer.steps_done() < setup.file.trainer.steps {
+        let (done, path) = (trainer.steps_done(), folder.path().display());
+        println!("\nstopped after step {done}; continue with `--resume {path}`");
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+
+    let after = held_out(&mut trainer, &setup, &mut display)?;
+    folder.write_json(EVALUATION_AFTER, &after)?;
+    write_report(&folder)?;
+    conclude(&setup.file, folder.path(), &after)?;
+    println!("finished in {:.0} s; look at {}", seconds(started), report_path(&folder).display());
+    Ok(ExitCode::SUCCESS)
 }
+// ANCHOR_END: run
 
 /// On the CPU the tensors of a policy this small are so small that sharing them out among threads
 /// costs more than it saves: at width 64 a run takes a fifth longer on two than on one.
@@ -120,43 +141,23 @@ fn choose_threads(file: &RunFile) {
 
 /// Settings from the command line, or from the run that is resumed.
 fn run_file(arguments: &Arguments) -> Result<RunFile, Box<dyn Error>> {
-    if let Some(path) = &arguments.resume {
-        return Ok(RunFile::parse(&path.join("config.toml"), &run_config(path)?)?);
-    }
-    let config = arguments.config.as_deref();
-    let mut file = RunFile::layered(arguments.quick, config, &arguments.settings)?;
+    let mut file = match &arguments.resume {
+        Some(path) => {
+            let file = RunFile::parse(&path.join("config.toml"), &run_config(path)?)?;
+            file.with(&arguments.settings)?
+        }
+        None => {
+            let config = arguments.config.as_deref();
+            RunFile::layered(arguments.quick, config, &arguments.settings)?
+        }
+    };
     file.recipe = arguments.recipe.unwrap_or(file.recipe);
     file.trainer.seed = arguments.seed.unwrap_or(file.trainer.seed);
-    file.trainer.validate().map_err(|error| error.within("trainer"))?;
-    file.warm_start.validate().map_err(|error| error.within("warm_start"))?;
     Ok(file)
 }
 
-fn tokenizer(file: &RunFile) -> Result<Tokenizer, Box<dyn Error>> {
-    Ok(Tokenizer::characters(file.family()?.alphabet()))
-}
-
-/// A policy with random parameters.
-fn new_policy(
-    file: &RunFile,
-    tasks: &TaskSet,
-    resolved: &ResolvedDevice,
-) -> Result<Transformer, Box<dyn Error>> {
-    let config = TransformerConfig {
-        vocabulary: tokenizer(file)?.vocabulary(),
-        width: file.model.width,
-        layers: file.model.layers,
-        heads: file.model.heads,
-        kv_heads: file.model.kv_heads,
-        mlp_width: file.model.mlp_width,
-        context: tasks.longest_prompt() + file.trainer.max_new_tokens,
-        ..TransformerConfig::tiny()
-    };
-    config.validate()?;
-    Ok(config.init(file.trainer.seed, &resolved.device.clone().autodiff()))
-}
-
-fn introduce(file: &RunFile, tasks: &TaskSet, resolved: &ResolvedDevice, policy: &Transformer) {
+fn introduce(setup: &Setup, resolved: &ResolvedDevice) {
+    let Setup { file, tasks, model } = setup;
     let (train, held_out) = (tasks.train.len(), tasks.held_out.len());
     let task = &file.task;
     println!("fireproof {} quickstart", env!("CARGO_PKG_VERSION"));
@@ -167,107 +168,161 @@ fn introduce(file: &RunFile, tasks: &TaskSet, resolved: &ResolvedDevice, policy:
     );
     println!(
         "policy   transformer, {} layers of width {}, {} parameters",
-        file.model.layers,
-        file.model.width,
-        policy.num_params()
+        model.layers,
+        model.width,
+        model.parameters()
     );
     println!("recipe   {}, seed {}", file.recipe, file.trainer.seed);
+    let free = machine::available(resolved)
+        .map_or("of the device's own".to_owned(), |free| format!("of {} free", Bytes(free)));
+    println!("memory   about {} {free}", Bytes(setup.memory().total()));
 }
 
-fn new_trainer(
-    policy: Transformer,
-    file: &RunFile,
-    tasks: &TaskSet,
-) -> Result<QuickTrainer, Box<dyn Error>> {
-    let all = tasks.train.iter().chain(&tasks.held_out).cloned();
-    let verifier = Box::new(CheckVerifier);
-    let environment = Environment::new(all, tokenizer(file)?, verifier, RewardScale::default())?;
-    let selector = UniformWithoutReplacement::new(TaskSet::ids(&tasks.train));
-    let recipe = file.recipe.build(Box::new(selector));
-    let rows = file.trainer.prompts_per_step * file.trainer.samples_per_prompt;
-    let engine = InProcessEngine::new(rows);
-    Ok(Trainer::new(policy, engine, recipe, environment, file.trainer.clone())?)
+/// The folder of a new run, or of the one to continue.
+fn open_folder(arguments: &Arguments, file: &RunFile) -> Result<RunFolder, Box<dyn Error>> {
+    if let Some(path) = &arguments.resume {
+        // What the last checkpoint does not cover is removed once that is read.
+        return Ok(match run_has_begun(path) {
+            true => RunFolder::reopen(path)?,
+            false => RunFolder::resume(path, 0, &file.to_toml())?,
+        });
+    }
+    let path = arguments.out.clone().unwrap_or_else(|| free_folder(file));
+    Ok(RunFolder::create(&path, &file.to_toml())?)
 }
 
 /// Warm start, first evaluation, first checkpoint.
 fn started_afresh(
-    arguments: &Arguments,
     policy: Transformer,
-    file: &RunFile,
-    tasks: &TaskSet,
-) -> Result<(QuickTrainer, RunFolder), Box<dyn Error>> {
-    // Before anything that takes time: an unwritable folder should say so at once.
-    let path = arguments.out.clone().unwrap_or_else(|| free_folder(file));
-    let folder = RunFolder::create(&path, &file.to_toml())?;
-
+    setup: &Setup,
+    folder: &RunFolder,
+    display: &mut Display,
+) -> Result<QuickTrainer, Box<dyn Error>> {
     let started = Instant::now();
-    let mut stream = DemonstrationStream::new(file)?;
-    let count = file.warm_start.demonstrations_per_step;
+    let config = &setup.file.warm_start;
+    let mut stream = DemonstrationStream::new(&setup.file)?;
+    let count = config.demonstrations_per_step;
     let mut last = f32::NAN;
-    let draw = |_| stream.draw(count);
-    let report = |_, loss| last = loss;
-    let policy = warm_start(policy, &tokenizer(file)?, &file.warm_start, draw, report)?;
-    println!(
+    display.begin("warm", config.steps, 0);
+    let report = |_, loss| {
+        last = loss;
+        display.advance(format!("loss {loss:.3} nats a token"));
+    };
+    let policy = warm_start(policy, &setup.tokenizer()?, config, |_| stream.draw(count), report)?;
+    display.end();
+    display.line(format!(
         "warm     {} supervised steps of {count} demonstrations, last loss {last:.3} nats a token, \
          {:.0} s",
-        file.warm_start.steps,
+        config.steps,
         seconds(started)
-    );
-    let mut trainer = new_trainer(policy, file, tasks)?;
-    let before = held_out(&mut trainer, file, tasks)?;
-    println!("before   pass@1 {} on held-out prompts", before.pass_at(1));
-    folder.write_json(BEFORE, &before)?;
+    ));
+    let mut trainer = setup.trainer(policy)?;
+    let before = held_out(&mut trainer, setup, display)?;
+    display.line(format!("before   pass@1 {} on held-out prompts", before.pass_at(1)));
+    folder.write_json(EVALUATION_BEFORE, &before)?;
     trainer.save(&folder.checkpoint_path(0))?;
-    Ok((trainer, folder))
+    Ok(trainer)
 }
 
 /// A trainer as the last complete checkpoint of a run left it.
 fn resumed(
     path: &Path,
     policy: Transformer,
-    file: &RunFile,
-    tasks: &TaskSet,
-) -> Result<(QuickTrainer, RunFolder), Box<dyn Error>> {
+    setup: &Setup,
+    folder: &mut RunFolder,
+    display: &mut Display,
+) -> Result<QuickTrainer, Box<dyn Error>> {
     let (checkpoint, damaged) = latest_checkpoint(path)?;
     for error in damaged {
-        eprintln!("warning: passed over: {error}");
+        display.warn(format!("passed over: {error}"));
     }
-    let mut trainer = new_trainer(policy, file, tasks)?;
-    trainer.restore(&checkpoint)?;
-    println!("resumed  after step {} from {}", trainer.steps_done(), checkpoint.display());
-    let folder = RunFolder::resume(path, trainer.steps_done())?;
-    Ok((trainer, folder))
+    let mut trainer = setup.trainer(policy)?;
+    if let Some(note) = trainer.restore(&checkpoint)?.version_note() {
+        display.warn(note);
+    }
+    let done = trainer.steps_done();
+    display.line(format!("resumed  after step {done} from {}", checkpoint.display()));
+    *folder = RunFolder::resume(path, done, &setup.file.to_toml())?;
+    Ok(trainer)
 }
 
-/// Steps up to the planned number, with their metrics and checkpoints.
+// ANCHOR: train
+/// Steps up to the planned number or to Ctrl-C, with their metrics and checkpoints.
 fn train(
     trainer: &mut QuickTrainer,
-    file: &RunFile,
+    setup: &Setup,
     folder: &mut RunFolder,
+    display: &mut Display,
+    interrupt: &Interrupt,
 ) -> Result<(), Box<dyn Error>> {
-    let TrainerConfig { steps, checkpoint_every: every, keep_checkpoints, .. } = file.trainer;
-    while trainer.steps_done() < steps {
+    let TrainerConfig { steps, checkpoint_every: every, keep_checkpoints, .. } = setup.file.trainer;
+    display.begin("train", steps, trainer.steps_done());
+    while trainer.steps_done() < steps && !interrupt.asked() {
         let record = trainer.step()?;
-        println!("{}", record.metrics);
-        if let Some(error) = record.verifier_error {
-            eprintln!("warning: completions were dropped: {error}");
+        display.step(&record.metrics, steps);
+        if let Some(error) = &record.verifier_error {
+            display.warn(format!("completions were dropped: {error}"));
         }
         folder.write_metrics(&record.metrics)?;
+        keep_completions(trainer, &record, setup, folder)?;
         let done = trainer.steps_done();
-        if done == steps || (every > 0 && done.is_multiple_of(every)) {
+        let due = every > 0 && done.is_multiple_of(every);
+        if done == steps || due || interrupt.asked() {
             trainer.save(&folder.checkpoint_path(done))?;
             folder.prune_checkpoints(keep_checkpoints)?;
+            write_report(folder)?;
         }
+    }
+    display.end();
+    Ok(())
+}
+// ANCHOR_END: train
+
+/// Some groups of some steps, for people to read.
+fn keep_completions(
+    trainer: &QuickTrainer,
+    record: &StepRecord,
+    setup: &Setup,
+    folder: &mut RunFolder,
+) -> Result<(), TrainError> {
+    let (every, groups) = (setup.file.report.every, setup.file.report.groups);
+    let done = trainer.steps_done();
+    if every > 0 && (done == 1 || done.is_multiple_of(every)) {
+        folder.write_transcripts(&trainer.transcripts(record, groups)?)?;
     }
     Ok(())
 }
 
+fn write_report(folder: &RunFolder) -> Result<(), TrainError> {
+    let report = Report::read(folder.path())?;
+    folder.write_text("report.html", &report.html())?;
+    folder.write_text("learning-curve.svg", &report.learning_curve_svg())
+}
+
+fn report_path(folder: &RunFolder) -> PathBuf {
+    folder.path().join("report.html")
+}
+
 fn held_out(
     trainer: &mut QuickTrainer,
-    file: &RunFile,
-    tasks: &TaskSet,
+    setup: &Setup,
+    display: &mut Display,
 ) -> Result<Evaluation, TrainError> {
-    trainer.evaluate(&TaskSet::ids(&tasks.held_out), file.evaluation.samples)
+    display.begin("evaluate", 0, 0);
+    let prompts = TaskSet::ids(&setup.tasks.held_out);
+    let evaluation = trainer.evaluate(&prompts, setup.file.evaluation.samples);
+    display.end();
+    evaluation
+}
+
+/// The comparison with the policy before.
+fn conclude(file: &RunFile, path: &Path, after: &Evaluation) -> Result<(), TrainError> {
+    let (prompts, samples) = (file.evaluation.prompts, file.evaluation.samples);
+    println!("\n{prompts} held-out prompts x {samples} samples, mean ± 95% interval over prompts");
+    if let Some(before) = run_result(path, EVALUATION_BEFORE)? {
+        println!("{}", before_after(&before, after));
+    }
+    Ok(())
 }
 
 /// The first of `runs/RECIPE-seedN`, `runs/RECIPE-seedN-2`, ... that does not exist.

@@ -22,6 +22,10 @@ pub struct RunFile {
     pub trainer: TrainerConfig,
     /// The comparison at the end.
     pub evaluation: EvaluationConfig,
+    /// What is kept for the report.
+    pub report: ReportConfig,
+    /// Whether to refuse a run that cannot fit into memory.
+    pub check_memory: bool,
 }
 
 /// A procedural family and its levels.
@@ -54,6 +58,16 @@ pub struct ModelConfig {
     pub mlp_width: usize,
 }
 
+/// Which completions are kept to be read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportConfig {
+    /// Steps from one whose completions are kept to the next; 0 keeps none.
+    pub every: u64,
+    /// Groups kept of such a step.
+    pub groups: usize,
+}
+
 /// The held-out evaluation before and after.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -82,6 +96,8 @@ impl Default for RunFile {
             warm_start: WarmStartConfig { steps: 50, ..Default::default() },
             trainer,
             evaluation: EvaluationConfig::default(),
+            report: ReportConfig::default(),
+            check_memory: true,
         }
     }
 }
@@ -95,6 +111,12 @@ impl Default for TaskConfig {
 impl Default for ModelConfig {
     fn default() -> Self {
         Self { width: 64, layers: 2, heads: 4, kv_heads: 2, mlp_width: 208 }
+    }
+}
+
+impl Default for ReportConfig {
+    fn default() -> Self {
+        Self { every: 10, groups: 4 }
     }
 }
 
@@ -155,6 +177,7 @@ impl RunFile {
         quick.trainer.prompts_per_update = 4;
         quick.trainer.samples_per_prompt = 8;
         quick.evaluation = EvaluationConfig { prompts: 32, samples: 8 };
+        quick.report.every = 1;
         quick
     }
 
@@ -171,7 +194,7 @@ impl RunFile {
         settings: &[String],
     ) -> Result<Self, RunFileError> {
         let base = if quick { Self::quick() } else { Self::default() };
-        let mut table = toml::Table::try_from(base).expect("a run file is a table");
+        let mut table = base.table();
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
@@ -179,10 +202,19 @@ impl RunFile {
             Self::parse(path, &text)?;
             merge(&mut table, parsed(path, &text)?);
         }
-        for text in settings {
-            apply(&mut table, text)?;
-        }
-        Ok(table.try_into().expect("every layer was checked"))
+        with_settings(table, settings)
+    }
+
+    /// This file with `key=value` settings over it.
+    ///
+    /// # Errors
+    /// [`RunFileError::Set`] names the setting.
+    pub fn with(&self, settings: &[String]) -> Result<Self, RunFileError> {
+        with_settings(self.table(), settings)
+    }
+
+    fn table(&self) -> toml::Table {
+        toml::Table::try_from(self).expect("a run file is a table")
     }
 
     /// The settings in the text of a file.
@@ -240,6 +272,13 @@ impl RunFile {
         }
         Ok(family)
     }
+}
+
+fn with_settings(mut table: toml::Table, settings: &[String]) -> Result<RunFile, RunFileError> {
+    for text in settings {
+        apply(&mut table, text)?;
+    }
+    Ok(table.try_into().expect("every layer was checked"))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {

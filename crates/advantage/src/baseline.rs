@@ -1,4 +1,4 @@
-//! Baselines and scales: centred, z-score, leave-one-out.
+//! Baselines and scales: centred, z-score, leave-one-out, the mean of the whole step.
 
 use fireproof_trajectory::{GroupView, StepView};
 
@@ -110,6 +110,41 @@ impl Default for ZScore {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveOneOut;
+
+/// `A_i = r_i - mean of the rewards of all completions of the step`: REINFORCE (Williams 1992) with
+/// the step's mean reward as baseline.
+///
+/// The baseline knows nothing of prompts, so a right completion of an easy prompt counts as much as
+/// one of a hard prompt, and an all-right group still trains. A step whose rewards are all equal
+/// (compared exactly) gives 0. REINFORCE++ (arXiv 2501.03262) also divides by the step's standard
+/// deviation and puts a KL into the reward; that is not here.
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, BatchCentered};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = |rewards, correct| GroupView {
+///     prompt: PromptId(1),
+///     rewards,
+///     correct,
+///     lengths: &[1; 2],
+///     truncated: &[false; 2],
+/// };
+/// let (hard, easy) = (group(&[1.0, 0.0], &[true, false]), group(&[1.0, 1.0], &[true, true]));
+/// let step = StepView { groups: &[hard, easy], step: 0, steps: 1 };
+/// // The mean over both groups is 3/4.
+/// assert_eq!(BatchCentered.advantages(&step), [[0.25, -0.75], [0.25, 0.25]]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct BatchCentered;
+
+impl AdvantageEstimator for BatchCentered {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        let rewards = step.groups.iter().flat_map(|group| group.rewards);
+        let rewards: Vec<f64> = rewards.map(|reward| f64::from(*reward)).collect();
+        let mut centred = scaled_deviations(&rewards, |_| 1.0).into_iter().map(|a| a as f32);
+        step.groups.iter().map(|group| centred.by_ref().take(group.len()).collect()).collect()
+    }
+}
 
 impl AdvantageEstimator for Centered {
     fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {

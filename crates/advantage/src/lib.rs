@@ -10,6 +10,7 @@
 //! | [`Centered`] | `r_i - mean` | Dr.GRPO 2503.20783 |
 //! | [`ZScore`] | `(r_i - mean) / (std + epsilon)` | GRPO 2402.03300 |
 //! | [`LeaveOneOut`] | `r_i - mean of the others` | RLOO 2402.14740 |
+//! | [`BatchCentered`] | `r_i - mean over the step` | REINFORCE (Williams 1992) |
 //! | [`PromptWeighted`] | `c(rho)/rho` if right, `-c(rho)/(1-rho)` if wrong | 2602.11128 |
 //! | [`Focal`] | `(1 - rho)^gamma` times a base estimator's | F-GRPO 2602.06717 |
 //! | [`PairWeighted`] | z-score times `lambda_positive` or `lambda_negative` | WGRPO 2602.03452 |
@@ -43,6 +44,7 @@ mod focal;
 mod pair;
 mod weighting;
 
+pub use baseline::BatchCentered;
 pub use baseline::Centered;
 pub use baseline::Ddof;
 pub use baseline::LeaveOneOut;

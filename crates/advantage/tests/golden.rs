@@ -2,7 +2,7 @@
 //! verl and others from their sources) or worked out by hand, never from our own output.
 
 use fireproof_advantage::{
-    AdvantageEstimator, Centered, Ddof, Focal, LeaveOneOut, LinearR, NormScope, PairWeighted,
+    AdvantageEstimator, BatchCentered, Centered, Ddof, Focal, LeaveOneOut, LinearR, NormScope, PairWeighted,
     PromptWeighted, PromptWeighting, SqrtR, ZScore, ZeroSuccess, focal_factor,
 };
 use fireproof_trajectory::{GroupView, PromptId, StepView};
@@ -84,6 +84,19 @@ fn baselines_are_those_of_rloo_and_dr_grpo() {
         1e-6,
     );
     assert_close(&advantages(&Centered, &[1.0, 1.0, 1.0, 0.0]), &[0.25, 0.25, 0.25, -0.75], 1e-6);
+}
+
+#[test]
+fn the_batch_baseline_is_the_mean_of_the_whole_step_by_hand() {
+    // 1 + 0.5 of seven rewards: the mean is 3/14.
+    let groups: [&[f32]; 3] = [&[1.0, 0.0, 0.0], &[0.0, 0.5], &[0.0, 0.0]];
+    let found = advantages_at(&BatchCentered, &groups, 0);
+    assert_close(&found[0], &[11.0 / 14.0, -3.0 / 14.0, -3.0 / 14.0], 1e-6);
+    assert_close(&found[1], &[-3.0 / 14.0, 4.0 / 14.0], 1e-6);
+    assert_close(&found[2], &[-3.0 / 14.0, -3.0 / 14.0], 1e-6);
+    // 0.1 is not a binary number: its sum over eleven divided by eleven is not 0.1.
+    let constant: [&[f32]; 2] = [&[0.1; 4], &[0.1; 7]];
+    assert!(advantages_at(&BatchCentered, &constant, 0).concat().iter().all(|a| *a == 0.0));
 }
 
 #[test]

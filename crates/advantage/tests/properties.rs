@@ -1,7 +1,7 @@
 //! Properties of every estimator on random groups.
 
 use fireproof_advantage::{
-    AdvantageEstimator, Centered, CreditAssignment, Ddof, EveryToken, Focal, LeaveOneOut, LinearR,
+    AdvantageEstimator, BatchCentered, Centered, CreditAssignment, Ddof, EveryToken, Focal, LeaveOneOut, LinearR,
     NormScope, PairWeighted, PerGroup, ProbabilityWeighted, PromptWeighted, SqrtR, ZScore,
     checked_advantages,
 };
@@ -19,6 +19,7 @@ fn estimators() -> Vec<Box<dyn AdvantageEstimator>> {
         Box::new(Focal::new(ZScore::default())),
         Box::new(PairWeighted { lambda_negative: 0.5, ..PairWeighted::default() }),
         Box::new(PairWeighted { scope: NormScope::Pair, ..PairWeighted::default() }),
+        Box::new(BatchCentered),
     ]
 }
 
@@ -63,6 +64,17 @@ proptest! {
                 prop_assert!(sum.abs() < 1e-3, "{estimator:?}: {sum}");
             }
         }
+    }
+
+    #[test]
+    fn the_batch_baseline_sums_to_zero_over_the_step_and_is_the_groups_own_over_one_group(
+        groups in prop::collection::vec(prop::collection::vec(-100f32..100.0, 1..9), 1..5),
+    ) {
+        let groups: Vec<Vec<(f32, bool)>> =
+            groups.iter().map(|g| g.iter().map(|r| (*r, *r > 0.0)).collect()).collect();
+        let sum: f32 = run(&BatchCentered, &groups).concat().iter().sum();
+        prop_assert!(sum.abs() < 1e-3, "{sum}");
+        prop_assert_eq!(run(&BatchCentered, &groups[..1]), run(&Centered, &groups[..1]));
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl BackendName {
     }
 
     /// True for the backends that run on the CPU and always have a device.
-    fn is_cpu(self) -> bool {
+    #[must_use]
+    pub fn is_cpu(self) -> bool {
         matches!(self, Self::NdArray | Self::Flex)
     }
 }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`ClippedSurrogate`] | PPO, GRPO 2402.03300, DAPO 2503.14476, dual clip 1912.09729 |
 //! | [`AspoSurrogate`] | ASPO 2510.06062, paper form |
+//! | [`Reinforce`] | Williams 1992, importance-weighted |
 //!
 //! [`weighted_grpo`] and [`aspo`] run from rewards to the loss without leaving the device.
 //!
@@ -55,5 +56,6 @@ pub use surrogate::AspoSurrogate;
 pub use surrogate::ClippedSurrogate;
 pub use surrogate::Needs;
 pub use surrogate::PolicyLoss;
+pub use surrogate::Reinforce;
 pub use surrogate::Surrogate;
 pub use surrogate::SurrogateStats;

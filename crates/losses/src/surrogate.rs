@@ -1,4 +1,4 @@
-//! The trait of policy losses and the two that stand on the fused kernel.
+//! The trait of policy losses, the two that stand on the fused kernel, and plain REINFORCE.
 
 use std::fmt::Debug;
 
@@ -25,14 +25,14 @@ pub struct Needs {
 /// ```
 /// use fireproof_losses::{PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
 ///
-/// /// REINFORCE with an importance weight that carries no gradient: `-sg(R) A logprob`.
+/// /// Cloning of what was right, whatever the policy has become since: `-max(A, 0) logprob`.
 /// #[derive(Debug)]
-/// struct Reinforce;
+/// struct CloneTheGood;
 ///
-/// impl PolicyLoss for Reinforce {
+/// impl PolicyLoss for CloneTheGood {
 ///     fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
 ///         let ratio = (batch.logprobs.clone() - batch.behaviour_logprobs.clone()).exp().detach();
-///         let loss = -(ratio.clone() * batch.advantages.clone() * batch.logprobs.clone());
+///         let loss = -(batch.advantages.clone().clamp_min(0.0) * batch.logprobs.clone());
 ///         Surrogate { loss, stats: SurrogateStats::unclipped(ratio) }
 ///     }
 /// }
@@ -184,6 +184,46 @@ impl Default for AspoSurrogate {
     /// 0.2 on both sides, cap 3, log-ratios within ±20.
     fn default() -> Self {
         Self { epsilon_low: 0.2, epsilon_high: 0.2, cap: 3.0, log_ratio_limit: Some(20.0) }
+    }
+}
+
+/// REINFORCE (Williams 1992) with an importance weight that carries no gradient, and no clip.
+///
+/// ```text
+/// loss = -sg(R) A logprob          d loss / d logprob = -A R
+/// ```
+///
+/// On policy (one update a step) `R = 1` and this is the textbook estimator. In later updates of a
+/// step the weight corrects for the parameters having moved, token by token, without any limit on
+/// how far. The gradient is that of `-R A`; losses of different forms are comparable by gradient
+/// only.
+///
+/// ```
+/// # use burn::tensor::Tensor;
+/// # use fireproof_losses::{BatchConstants, PolicyBatch, PolicyLoss, Reinforce};
+/// # let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+/// # let row = |values: [f32; 2]| Tensor::<2>::from_data([values], &device);
+/// let constants = BatchConstants {
+///     behaviour_logprobs: row([-1.0, -1.0]),
+///     reference_logprobs: None,
+///     advantages: row([2.0, -1.0]),
+///     weights: row([1.0; 2]),
+///     mask: row([1.0; 2]),
+/// };
+/// // On policy: R = 1, so -2 x -1 and 1 x -1.
+/// let batch = PolicyBatch::new(row([-1.0, -1.0]), None, constants);
+/// let loss: Vec<f32> = Reinforce.surrogate(&batch).loss.into_data().try_to_vec().unwrap();
+/// assert_eq!(loss, [2.0, -1.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reinforce;
+
+impl PolicyLoss for Reinforce {
+    fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
+        let log_ratio = batch.logprobs.clone().detach() - batch.behaviour_logprobs.clone();
+        let ratio = log_ratio.exp();
+        let loss = -(ratio.clone() * batch.advantages.clone() * batch.logprobs.clone());
+        Surrogate { loss, stats: SurrogateStats::unclipped(ratio) }
     }
 }
 

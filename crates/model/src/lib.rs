@@ -28,6 +28,7 @@
 mod attention;
 mod cache;
 mod causal_lm;
+mod footprint;
 mod initial;
 mod rotary;
 mod tabular;

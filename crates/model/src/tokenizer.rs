@@ -105,6 +105,18 @@ impl Tokenizer {
         self.inner.decode(tokens, true).map_err(|error| TokenizerError::Library(error.to_string()))
     }
 
+    /// The text of one token; special tokens by their names, such as `<eos>`.
+    ///
+    /// The pieces of a text need not join to it: a token of a byte-level vocabulary may be part of a
+    /// character.
+    ///
+    /// # Errors
+    /// If the token is not in the vocabulary.
+    pub fn piece(&self, token: u32) -> Result<String, TokenizerError> {
+        let text = self.decode(&[token])?;
+        if text.is_empty() { Ok(self.inner.id_to_token(token).unwrap_or_default()) } else { Ok(text) }
+    }
+
     fn unknown_character(&self, text: &str) -> TokenizerError {
         let vocabulary = self.inner.get_vocab(false);
         let alphabet: BTreeSet<char> = vocabulary
@@ -133,6 +145,8 @@ mod tests {
         let tokenizer = Tokenizer::characters("<eos>ab");
         assert_eq!(tokenizer.stop(), 0);
         assert_eq!(tokenizer.decode(&[0, 0]).unwrap(), "");
+        assert_eq!(tokenizer.piece(0).unwrap(), "<eos>");
+        assert!(tokenizer.piece(99).is_err());
         // The text of the stop token cannot be smuggled in through a prompt.
         assert!(tokenizer.encode("a<eos>b").is_err());
     }

@@ -81,7 +81,7 @@ pub enum CheckpointError {
 pub(crate) struct State {
     format: u32,
     /// Version of the package that wrote it.
-    package: String,
+    pub(crate) package: String,
     /// Steps completed.
     pub(crate) step: u64,
     /// Version of the policy.

@@ -1,6 +1,6 @@
 //! What surrounds the policy: tasks, tokenizer, verifier and rewards.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fireproof_model::Tokenizer;
 use fireproof_rollout::{RolloutRequest, StopRules};
@@ -65,6 +65,23 @@ impl Environment {
     /// [`TrainError::UnknownPrompt`] if there is none.
     pub fn task(&self, prompt: PromptId) -> Result<&Task, TrainError> {
         self.entry(prompt).map(|(task, _)| task)
+    }
+
+    /// Share of right completions by level, for groups whose task has one.
+    pub(crate) fn pass_by_level(
+        &self,
+        groups: &[ScoredGroup],
+    ) -> Result<BTreeMap<u32, f32>, TrainError> {
+        let mut counts: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+        for group in groups {
+            let view = group.view();
+            if let Some(level) = self.task(view.prompt)?.metadata.level {
+                let (right, all) = counts.entry(level).or_default();
+                (*right, *all) = (*right + view.successes(), *all + view.len());
+            }
+        }
+        let share = |(level, (right, all))| (level, right as f32 / all as f32);
+        Ok(counts.into_iter().map(share).collect())
     }
 
     /// True if rewards say more than right or wrong.

@@ -1,5 +1,6 @@
 //! What a step measures, and its line in `metrics.jsonl`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use fireproof_losses::SurrogateStats;
@@ -35,8 +36,14 @@ pub struct StepMetrics {
     pub truncated: f32,
     /// Mean entropy in nats of the distributions that tokens were drawn from.
     pub entropy: f32,
+    /// Share of right completions by level of difficulty, for prompts that have one.
+    #[serde(default)]
+    pub levels: BTreeMap<u32, f32>,
     /// Advantages of the completions that train, one for each.
     pub advantage: Spread,
+    /// What each success rate of a group was worth, fewest successes first.
+    #[serde(default)]
+    pub by_successes: Vec<SuccessBin>,
     /// Updates made in this step.
     pub updates: u64,
     /// Mean objective of the updates.
@@ -95,6 +102,23 @@ impl Spread {
 pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (sum, count) = values.into_iter().fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
     if count == 0 { 0.0 } else { sum / f64::from(count) }
+}
+
+/// The groups of a step with the same number of right completions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SuccessBin {
+    /// Right completions.
+    pub successes: usize,
+    /// Completions.
+    pub samples: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Groups of them that the filter let through.
+    pub trained: usize,
+    /// Mean advantage of their right completions; 0 if there are none that train.
+    pub right: f32,
+    /// Mean advantage of their wrong completions; 0 if there are none that train.
+    pub wrong: f32,
 }
 
 /// Shares of tokens that were clipped.
@@ -156,6 +180,32 @@ impl StepMetrics {
             entropy: mean(entropies.map(|entropy| f64::from(*entropy))) as f32,
             ..Self::default()
         }
+    }
+
+    /// Adds what the estimator made of the groups.
+    pub(crate) fn add_advantages(
+        &mut self,
+        groups: &[ScoredGroup],
+        advantages: &[Option<Vec<f32>>],
+    ) {
+        self.groups_trained = advantages.iter().flatten().count();
+        self.advantage = Spread::of(advantages.iter().flatten().flatten().copied());
+        let mut bins: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (index, group) in groups.iter().enumerate() {
+            let view = group.view();
+            bins.entry((view.successes(), view.len())).or_default().push(index);
+        }
+        let bin = |((successes, samples), members): ((usize, usize), Vec<usize>)| {
+            let mean_where = |wanted: bool| {
+                let trained = members.iter().filter_map(|i| Some((i, advantages[*i].as_ref()?)));
+                let all = trained.flat_map(|(i, row)| groups[*i].view().correct.iter().zip(row));
+                mean(all.filter(|(c, _)| **c == wanted).map(|(_, a)| f64::from(*a))) as f32
+            };
+            let trained = members.iter().filter(|i| advantages[**i].is_some()).count();
+            let (groups, right, wrong) = (members.len(), mean_where(true), mean_where(false));
+            SuccessBin { successes, samples, groups, trained, right, wrong }
+        };
+        self.by_successes = bins.into_iter().map(bin).collect();
     }
 
     /// Adds what the updates did.

@@ -1,16 +1,22 @@
 //! A recipe: an algorithm as a value.
 
+mod name;
+
 use std::fmt;
-use std::str::FromStr;
 
 use fireproof_advantage::{
-    AdvantageEstimator, CreditAssignment, EveryToken, Focal, LinearR, PromptWeighted, ZScore,
+    AdvantageEstimator, BatchCentered, Centered, CreditAssignment, EveryToken, Focal, LeaveOneOut,
+    LinearR, PairWeighted, PromptWeighted, SqrtR, ZScore,
 };
 use fireproof_losses::{
-    AspoSurrogate, ClippedSurrogate, KlPlace, Needs, Penalty, PolicyLoss, Reduction,
+    AspoSurrogate, ClippedSurrogate, KlPlace, Needs, Penalty, PolicyLoss, Reduction, Reinforce,
 };
-use fireproof_selection::{AllTokens, GroupFilter, KeepAll, PromptSelector, TokenSelector};
-use serde::{Deserialize, Serialize};
+use fireproof_selection::{
+    AllTokens, GroupFilter, KeepAll, MixedOutcomes, PromptSelector, TokenSelector,
+};
+
+pub use name::RecipeName;
+pub use name::UnknownRecipe;
 
 /// An algorithm: one strategy for each decision of a step.
 ///
@@ -70,6 +76,68 @@ impl Recipe {
         }
     }
 
+    /// Dr.GRPO (arXiv 2503.20783): rewards centred on the group's mean without a scale, and the
+    /// tokens' losses summed and divided by a constant, so that neither a group's spread nor a
+    /// completion's length changes a token's pull.
+    ///
+    /// `length` is the constant, usually the limit on completion tokens (the paper's 3000); the sum
+    /// is also divided by the number of completions, as TRL and verl do.
+    #[must_use]
+    pub fn dr_grpo(selector: Box<dyn PromptSelector>, length: usize) -> Self {
+        Self {
+            estimator: Box::new(Centered),
+            reduction: Reduction::Constant { length, per_sequence: true },
+            ..Self::grpo(selector)
+        }
+    }
+
+    /// DAPO (arXiv 2503.14476): GRPO with the upper clip at 0.28, every token of an update alike,
+    /// and groups of one outcome left out.
+    ///
+    /// Departures: groups that are left out are not replaced by generating more (the paper fills the
+    /// batch up); no overlong shaping of the reward, because a truncated completion counts as wrong
+    /// here.
+    #[must_use]
+    pub fn dapo(selector: Box<dyn PromptSelector>) -> Self {
+        Self {
+            filter: Box::new(MixedOutcomes),
+            loss: Box::new(ClippedSurrogate { epsilon_high: 0.28, ..ClippedSurrogate::default() }),
+            reduction: Reduction::TokenMean,
+            ..Self::grpo(selector)
+        }
+    }
+
+    /// RLOO (arXiv 2402.14740): the mean of the *other* completions as baseline, and a completion's
+    /// tokens summed, because the whole completion is the action.
+    ///
+    /// Departures: the clip at 0.2 of [`Recipe::grpo`], token by token, which matters from the
+    /// second update of a step on (the paper is on policy); no KL in the reward (the paper has 0.03:
+    /// add a [`Penalty`]).
+    #[must_use]
+    pub fn rloo(selector: Box<dyn PromptSelector>) -> Self {
+        Self {
+            estimator: Box::new(LeaveOneOut),
+            reduction: Reduction::SequenceSum,
+            ..Self::grpo(selector)
+        }
+    }
+
+    /// REINFORCE (Williams 1992): the mean reward of the step as baseline, no clip, a completion's
+    /// tokens summed.
+    ///
+    /// Departure: tokens carry the importance ratio as a weight without a gradient ([`Reinforce`]),
+    /// so that the later updates of a step aim at the same objective; with one update a step this is
+    /// the textbook estimator. Not REINFORCE++, which whitens over the batch and has a KL.
+    #[must_use]
+    pub fn reinforce(selector: Box<dyn PromptSelector>) -> Self {
+        Self {
+            estimator: Box::new(BatchCentered),
+            loss: Box::new(Reinforce),
+            reduction: Reduction::SequenceSum,
+            ..Self::grpo(selector)
+        }
+    }
+
     /// Linear-R prompt weighting (arXiv 2602.11128): a right completion gets `(1-rho)/rho`, a wrong
     /// one -1, so prompts with rare successes pull hardest. All-wrong groups are pushed down from
     /// the first step; see [`PromptWeighted`] for dropping or warming them up.
@@ -79,6 +147,28 @@ impl Recipe {
     #[must_use]
     pub fn linear_r(selector: Box<dyn PromptSelector>) -> Self {
         Self { estimator: Box::new(PromptWeighted::new(LinearR)), ..Self::grpo(selector) }
+    }
+
+    /// Sqrt-R prompt weighting (arXiv 2602.11128): a right completion gets `sqrt(1-rho)/rho`, a wrong
+    /// one `-1/sqrt(1-rho)`: between GRPO and [`Recipe::linear_r`].
+    ///
+    /// Departure: the clip, as in [`Recipe::linear_r`].
+    #[must_use]
+    pub fn sqrt_r(selector: Box<dyn PromptSelector>) -> Self {
+        Self { estimator: Box::new(PromptWeighted::new(SqrtR)), ..Self::grpo(selector) }
+    }
+
+    /// Weighted GRPO (arXiv 2602.03452): the z-score of each group, right completions times 1 and
+    /// wrong ones times 1/2.
+    ///
+    /// The paper's weight of wrong completions is NOT FOUND; 1/2 is our choice, so that the recipe
+    /// differs from [`Recipe::grpo`] at all ([`PairWeighted`] says why the weight acts after the
+    /// normalisation). Departure: the paper draws positive-negative pairs of prompts; here the
+    /// selector is whatever is given.
+    #[must_use]
+    pub fn wgrpo(selector: Box<dyn PromptSelector>) -> Self {
+        let weighted = PairWeighted { lambda_negative: 0.5, ..PairWeighted::default() };
+        Self { estimator: Box::new(weighted), ..Self::grpo(selector) }
     }
 
     /// F-GRPO (arXiv 2602.06717): GRPO's advantage times `(1-rho)^0.5`, so easy prompts pull less.
@@ -124,65 +214,5 @@ impl Recipe {
             _ => None,
         };
         self.penalties.iter().filter_map(of).collect()
-    }
-}
-
-/// The built-in recipes by name, for run files and command lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RecipeName {
-    /// [`Recipe::grpo`].
-    Grpo,
-    /// [`Recipe::linear_r`].
-    LinearR,
-    /// [`Recipe::f_grpo`].
-    FGrpo,
-    /// [`Recipe::aspo`].
-    Aspo,
-}
-
-impl RecipeName {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Grpo, Self::LinearR, Self::FGrpo, Self::Aspo];
-
-    /// The recipe.
-    #[must_use]
-    pub fn build(self, selector: Box<dyn PromptSelector>) -> Recipe {
-        match self {
-            Self::Grpo => Recipe::grpo(selector),
-            Self::LinearR => Recipe::linear_r(selector),
-            Self::FGrpo => Recipe::f_grpo(selector),
-            Self::Aspo => Recipe::aspo(selector),
-        }
-    }
-}
-
-impl fmt::Display for RecipeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Grpo => "grpo",
-            Self::LinearR => "linear-r",
-            Self::FGrpo => "f-grpo",
-            Self::Aspo => "aspo",
-        })
-    }
-}
-
-/// A name that is no built-in recipe.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no recipe; there are: {known}")]
-pub struct UnknownRecipe {
-    name: String,
-    known: String,
-}
-
-impl FromStr for RecipeName {
-    type Err = UnknownRecipe;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|recipe| recipe.to_string() == name).ok_or_else(|| {
-            let known: Vec<String> = Self::ALL.iter().map(Self::to_string).collect();
-            UnknownRecipe { name: name.to_owned(), known: known.join(", ") }
-        })
     }
 }

@@ -3,72 +3,85 @@
 //! ```text
 //! runs/name/config.toml                the resolved settings
 //!          /metrics.jsonl              one line a step
+//!          /completions.jsonl          one line a group of those kept for people to read
 //!          /NAME.json                  results, such as evaluations
 //!          /checkpoints/step-000050/   one folder a checkpoint
 //! ```
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+mod lines;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{CheckpointError, read_state};
 use crate::error::TrainError;
 use crate::metrics::StepMetrics;
+use crate::transcript::Transcript;
+
+use lines::{Lines, read_lines};
 
 const CONFIG: &str = "config.toml";
 const METRICS: &str = "metrics.jsonl";
+const COMPLETIONS: &str = "completions.jsonl";
 const CHECKPOINTS: &str = "checkpoints";
 
 /// The folder of a run, open for writing.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    metrics: File,
+    metrics: Lines,
+    completions: Lines,
 }
 
 impl RunFolder {
     /// Starts a new run in a folder that does not exist or is empty.
     ///
     /// # Errors
-    /// [`TrainError::RunExists`] if a run with a checkpoint is there, [`TrainError::FolderInUse`] if
-    /// anything else is; [`TrainError::File`] if it cannot be written.
+    /// [`TrainError::RunExists`] if a run is there, [`TrainError::FolderInUse`] if anything else is;
+    /// [`TrainError::File`] if it cannot be written.
     pub fn create(path: &Path, config: &str) -> Result<Self, TrainError> {
-        let taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        // What a run leaves that was killed while it made its folder starts with a dot.
+        let is_ours = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
+        let taken = fs::read_dir(path).is_ok_and(|all| !all.flatten().all(|e| is_ours(&e)));
         if taken {
             let path = path.to_owned();
-            let resumable = checkpoints(&path).is_ok_and(|found| !found.is_empty());
-            return Err(match resumable {
+            return Err(match path.join(CONFIG).exists() {
                 true => TrainError::RunExists { path },
                 false => TrainError::FolderInUse { path },
             });
         }
-        let checkpoints = path.join(CHECKPOINTS);
-        fs::create_dir_all(&checkpoints).map_err(TrainError::file("creating", &checkpoints))?;
-        let config_path = path.join(CONFIG);
-        fs::write(&config_path, config).map_err(TrainError::file("writing", &config_path))?;
-        Self::append_to(path)
+        fs::create_dir_all(path).map_err(TrainError::file("creating", path))?;
+        replace(&path.join(CONFIG), config)?;
+        Self::open(path, 0)
     }
 
-    /// Continues a run after `steps` steps: metrics of later steps are removed.
+    /// Opens the folder of a run as it is, without changing anything yet.
     ///
     /// # Errors
-    /// If the folder cannot be read or written, or its metrics are not those of a run.
-    pub fn resume(path: &Path, steps: u64) -> Result<Self, TrainError> {
-        let metrics = path.join(METRICS);
-        let text = fs::read_to_string(&metrics).map_err(TrainError::file("reading", &metrics))?;
-        let kept = lines_before(&metrics, &text, steps)?;
-        replace(&metrics, &kept)?;
-        Self::append_to(path)
+    /// If it cannot be read or written, or its files are not those of a run.
+    pub fn reopen(path: &Path) -> Result<Self, TrainError> {
+        Self::open(path, u64::MAX)
     }
 
-    fn append_to(path: &Path) -> Result<Self, TrainError> {
-        let file = path.join(METRICS);
-        let opened = OpenOptions::new().create(true).append(true).open(&file);
-        let metrics = opened.map_err(TrainError::file("writing", &file))?;
-        Ok(Self { path: path.to_owned(), metrics })
+    /// Continues a run after `steps` steps: what later steps wrote is removed. The settings become
+    /// `config`.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written, or its files are not those of a run.
+    pub fn resume(path: &Path, steps: u64, config: &str) -> Result<Self, TrainError> {
+        replace(&path.join(CONFIG), config)?;
+        Self::open(path, steps)
+    }
+
+    fn open(path: &Path, steps: u64) -> Result<Self, TrainError> {
+        Ok(Self {
+            path: path.to_owned(),
+            metrics: Lines::after(path.join(METRICS), steps)?,
+            completions: Lines::after(path.join(COMPLETIONS), steps)?,
+        })
     }
 
     /// The folder.
@@ -82,11 +95,15 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_metrics(&mut self, metrics: &StepMetrics) -> Result<(), TrainError> {
-        let file = self.path.join(METRICS);
-        let line = serde_json::to_string(metrics).map_err(std::io::Error::from);
-        let line = line.map_err(TrainError::file("writing", &file))? + "\n";
-        // One write, so that a killed run leaves at most one incomplete line.
-        self.metrics.write_all(line.as_bytes()).map_err(TrainError::file("writing", &file))
+        self.metrics.append(metrics)
+    }
+
+    /// Appends groups for people to read.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_transcripts(&mut self, transcripts: &[Transcript]) -> Result<(), TrainError> {
+        transcripts.iter().try_for_each(|transcript| self.completions.append(transcript))
     }
 
     /// Writes `NAME.json`, whole or not at all.
@@ -100,18 +117,12 @@ impl RunFolder {
         replace(&path, &text)
     }
 
-    /// Reads `NAME.json`.
+    /// Writes `NAME` (such as `report.html`), whole or not at all.
     ///
     /// # Errors
-    /// If it cannot be read or does not hold a `T`.
-    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, TrainError> {
-        let path = self.path.join(format!("{name}.json"));
-        let text = fs::read_to_string(&path).map_err(TrainError::file("reading", &path))?;
-        serde_json::from_str(&text).map_err(|error| TrainError::Malformed {
-            path,
-            line: error.line(),
-            reason: error.to_string(),
-        })
+    /// If it cannot be written.
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), TrainError> {
+        replace(&self.path.join(name), text)
     }
 
     /// Removes all but the newest `keep` checkpoints; 0 keeps all.
@@ -141,6 +152,47 @@ impl RunFolder {
 pub fn run_config(path: &Path) -> Result<String, TrainError> {
     let file = path.join(CONFIG);
     fs::read_to_string(&file).map_err(TrainError::file("reading", &file))
+}
+
+/// The metrics of a run, step by step.
+///
+/// # Errors
+/// If they cannot be read, or a line is not one of metrics.
+pub fn run_metrics(path: &Path) -> Result<Vec<StepMetrics>, TrainError> {
+    read_lines(&path.join(METRICS))
+}
+
+/// The groups of a run that were kept for people to read.
+///
+/// # Errors
+/// If they cannot be read, or a line is not one of theirs.
+pub fn run_transcripts(path: &Path) -> Result<Vec<Transcript>, TrainError> {
+    read_lines(&path.join(COMPLETIONS))
+}
+
+/// `NAME.json` of a run; `None` if there is no such file.
+///
+/// # Errors
+/// If it cannot be read or does not hold a `T`.
+pub fn run_result<T: DeserializeOwned>(path: &Path, name: &str) -> Result<Option<T>, TrainError> {
+    let path = path.join(format!("{name}.json"));
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(TrainError::file("reading", &path))?,
+    };
+    serde_json::from_str(&text).map(Some).map_err(|error| TrainError::Malformed {
+        path,
+        line: error.line(),
+        reason: error.to_string(),
+    })
+}
+
+/// True if a run has anything to continue from: a checkpoint, be it damaged, or the metrics of a
+/// step. A run that was killed before has lost nothing by starting again.
+#[must_use]
+pub fn run_has_begun(path: &Path) -> bool {
+    let has_metrics = fs::metadata(path.join(METRICS)).is_ok_and(|file| file.len() > 0);
+    has_metrics || checkpoints(path).is_ok_and(|found| !found.is_empty())
 }
 
 /// The newest complete checkpoint of a run, with the damaged newer ones that were passed over.
@@ -182,26 +234,4 @@ fn replace(path: &Path, text: &str) -> Result<(), TrainError> {
     let temporary = path.with_file_name(format!(".{name}.partial"));
     fs::write(&temporary, text).map_err(TrainError::file("writing", &temporary))?;
     fs::rename(&temporary, path).map_err(TrainError::file("writing", path))
-}
-
-/// The lines of the first `steps` steps. An incomplete last line, as a killed run leaves one, is
-/// dropped; any other damage is an error.
-fn lines_before(path: &Path, text: &str, steps: u64) -> Result<String, TrainError> {
-    #[derive(Deserialize)]
-    struct Line {
-        step: u64,
-    }
-    let mut kept = String::new();
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        match serde_json::from_str::<Line>(line) {
-            Ok(parsed) if parsed.step < steps => kept.push_str(line),
-            Ok(_) => {}
-            Err(_) if !line.ends_with('\n') => {}
-            Err(error) => {
-                let (path, line) = (path.to_owned(), index + 1);
-                return Err(TrainError::Malformed { path, line, reason: error.to_string() });
-            }
-        }
-    }
-    Ok(kept)
 }

@@ -17,11 +17,12 @@ use crate::config::TrainerConfig;
 use crate::environment::{Environment, Judged};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::metrics::{Spread, StepMetrics};
+use crate::metrics::StepMetrics;
 use crate::optimizer::{Optimizer, global_norm};
 use crate::recipe::Recipe;
 use crate::score::{ScoredTokens, host_logprobs};
 use crate::seeds::{Purpose, seed_for};
+use crate::transcript::Transcript;
 use crate::update::{Row, Scoring, UpdateStats, gradient};
 use crate::warm_start::inner_device;
 
@@ -43,6 +44,29 @@ pub struct Trainer<M, E> {
     version: PolicyVersion,
 }
 
+/// What a trainer was restored from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Version of the package that wrote the checkpoint.
+    pub package: String,
+}
+
+impl Restored {
+    /// What to tell people if another version wrote it. It reads the same files, but its arithmetic
+    /// may differ, so the run is no longer bound to equal one that was never interrupted.
+    #[must_use]
+    pub fn version_note(&self) -> Option<String> {
+        let own = env!("CARGO_PKG_VERSION");
+        (self.package != own).then(|| {
+            format!(
+                "the checkpoint was written by fireproof {}, this is {own}: the rest of the run may \
+                 differ from one without an interruption",
+                self.package
+            )
+        })
+    }
+}
+
 /// A finished step.
 #[derive(Debug)]
 pub struct StepRecord {
@@ -50,6 +74,8 @@ pub struct StepRecord {
     pub metrics: StepMetrics,
     /// All judged groups, also those that the filter dropped.
     pub groups: Vec<ScoredGroup>,
+    /// Advantages of each group's completions; `None` where the filter dropped the group.
+    pub advantages: Vec<Option<Vec<f32>>>,
     /// The verifier's first error, if it failed on a completion.
     pub verifier_error: Option<String>,
 }
@@ -148,7 +174,10 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         let references = self.reference_logprobs(&judged.groups);
         self.add_reward_penalties(&mut judged.groups, &references);
         let mut metrics = StepMetrics::of_groups(step, &judged.groups);
-        let rows = self.rows(&judged.groups, &references, &mut metrics)?;
+        let advantages = self.advantages(&judged.groups)?;
+        metrics.add_advantages(&judged.groups, &advantages);
+        metrics.levels = self.environment.pass_by_level(&judged.groups)?;
+        let rows = self.rows(&judged.groups, &advantages, &references);
         let updates = self.update(&rows)?;
         metrics.add_updates(&updates);
         metrics.learning_rate = self.optimizer.last_learning_rate();
@@ -165,7 +194,8 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         metrics.time.step = started.elapsed().as_secs_f64();
         metrics.time.generate_tokens_per_second = new_tokens as f64 / generate.max(1e-9);
         metrics.time.train_tokens_per_second = input as f64 / train.max(1e-9);
-        Ok(StepRecord { metrics, groups: judged.groups, verifier_error: judged.first_error })
+        let Judged { groups, first_error: verifier_error, .. } = judged;
+        Ok(StepRecord { metrics, groups, advantages, verifier_error })
     }
     // ANCHOR_END: step
 
@@ -192,7 +222,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
     /// # Errors
     /// If the checkpoint is missing, damaged or of another recipe or model; the message says what
     /// differs.
-    pub fn restore(&mut self, path: &Path) -> Result<(), TrainError> {
+    pub fn restore(&mut self, path: &Path) -> Result<Restored, TrainError> {
         let state = checkpoint::read_state(path)?;
         let mut optimizer = Optimizer::new(self.config.optimizer.clone());
         let fingerprint = self.recipe.fingerprint();
@@ -203,7 +233,21 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         self.optimizer = optimizer;
         self.step = state.step;
         self.version = PolicyVersion(state.version);
-        Ok(())
+        Ok(Restored { package: state.package })
+    }
+
+    /// The first `count` groups of a step as text, for people to read.
+    ///
+    /// # Errors
+    /// If a group belongs to no task or holds a token that the tokenizer does not know.
+    pub fn transcripts(
+        &self,
+        record: &StepRecord,
+        count: usize,
+    ) -> Result<Vec<Transcript>, TrainError> {
+        let groups = record.groups.iter().zip(&record.advantages).take(count);
+        let step = record.metrics.step;
+        groups.map(|(g, a)| Transcript::of(&self.environment, step, g, a.as_deref())).collect()
     }
 
     /// Prompts of this step, after probing what the selector wants to know.
@@ -268,42 +312,46 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         }
     }
 
-    /// Advantages of the groups that train, spread over their tokens.
+    /// Advantages of the groups that the filter lets through; `None` for the others.
+    fn advantages(&self, groups: &[ScoredGroup]) -> Result<Vec<Option<Vec<f32>>>, TrainError> {
+        let views: Vec<GroupView<'_>> = groups.iter().map(ScoredGroup::view).collect();
+        let kept: Vec<bool> = views.iter().map(|view| self.recipe.filter.keep(*view)).collect();
+        let trained = views.into_iter().zip(&kept).filter(|(_, kept)| **kept);
+        let trained: Vec<GroupView<'_>> = trained.map(|(view, _)| view).collect();
+        let step = StepView { groups: &trained, step: self.step, steps: self.config.steps };
+        let mut found = checked_advantages(self.recipe.estimator.as_ref(), &step)?.into_iter();
+        Ok(kept.into_iter().map(|kept| if kept { found.next() } else { None }).collect())
+    }
+
+    /// The completions that train, with their advantages spread over their tokens.
     fn rows<'a>(
         &self,
         groups: &'a [ScoredGroup],
+        advantages: &[Option<Vec<f32>>],
         references: &[Vec<f32>],
-        metrics: &mut StepMetrics,
-    ) -> Result<Vec<Row<'a>>, TrainError> {
-        let kept: Vec<bool> = groups.iter().map(|g| self.recipe.filter.keep(g.view())).collect();
-        let keep = |group: &usize| kept[*group];
-        let trained: Vec<usize> = (0..groups.len()).filter(keep).collect();
-        let views: Vec<GroupView<'_>> = trained.iter().map(|group| groups[*group].view()).collect();
-        let view = StepView { groups: &views, step: self.step, steps: self.config.steps };
-        let advantages = checked_advantages(self.recipe.estimator.as_ref(), &view)?;
-        metrics.groups_trained = trained.len();
-        metrics.advantage = Spread::of(advantages.iter().flatten().copied());
-
-        let mut first_row = vec![0; groups.len()];
-        for group in 1..groups.len() {
-            first_row[group] = first_row[group - 1] + groups[group - 1].group.completions.len();
-        }
+    ) -> Vec<Row<'a>> {
+        let mut references = references.iter();
         let mut rows = Vec::new();
-        for (prompt, group) in trained.into_iter().enumerate() {
-            let scored = &groups[group].group;
-            for (sample, completion) in scored.completions.iter().enumerate() {
+        let mut prompt = 0;
+        for (scored, advantages) in groups.iter().zip(advantages) {
+            let group = &scored.group;
+            let references: Vec<Option<&Vec<f32>>> =
+                group.completions.iter().map(|_| references.next()).collect();
+            let Some(advantages) = advantages else { continue };
+            for (sample, completion) in group.completions.iter().enumerate() {
                 let (logprobs, entropies) = (&completion.logprobs, &completion.entropies);
                 let tokens = TokenView { logprobs, entropies };
                 rows.push(Row {
                     prompt,
-                    prompt_tokens: &scored.prompt_tokens,
+                    prompt_tokens: &group.prompt_tokens,
                     completion,
-                    advantages: self.recipe.credit.assign(advantages[prompt][sample], tokens),
-                    reference: references.get(first_row[group] + sample).cloned(),
+                    advantages: self.recipe.credit.assign(advantages[sample], tokens),
+                    reference: references[sample].cloned(),
                 });
             }
+            prompt += 1;
         }
-        Ok(rows)
+        rows
     }
 
     /// All updates of the step: epochs, then passes, then updates of so many prompts.

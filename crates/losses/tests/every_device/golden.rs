@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use fireproof_losses::{
-    BatchConstants, ClippedSurrogate, Kl, KlPlace, Penalty, PolicyBatch, Reduction, RowShape,
-    SurrogateStats, objective,
+    BatchConstants, ClippedSurrogate, Kl, KlPlace, Penalty, PolicyBatch, Reduction, Reinforce,
+    RowShape, SurrogateStats, objective,
 };
 
 use crate::{assert_close, matrix, on_every_device, values};
@@ -95,6 +95,23 @@ fn statistics_are_those_of_trl_and_verl() {
         assert_close(&totals[..4], &[1.0, 0.142857, 0.285714, 0.0], 1e-6);
         assert_eq!(SurrogateStats::TOTALS[5], "kl_behaviour_k1");
         assert_close(&totals[5..6], &[0.241097], 2e-6);
+    });
+}
+
+#[test]
+fn reinforce_has_the_gradient_of_the_unclipped_ratio_by_hand() {
+    // R of the seven tokens: exp of the differences -ln 2, 0, ln 1.5, 0.3, 0.5, -0.2 and -2.
+    let ratios = [0.5, 1.0, 1.5, 1.349_859, 1.648_721, 0.818_731, 0.135_335];
+    on_every_device(|device| {
+        let logprobs = matrix(&LOGPROBS, 4, &device.clone().autodiff()).require_grad();
+        let batch = PolicyBatch { logprobs: logprobs.clone(), ..batch(Reduction::TokenMean, device) };
+        let objective = objective(&Reinforce, &[], &batch);
+        let gradient = values(logprobs.grad(&objective.total.backward()).expect("tracked"));
+        let expected = ratios.iter().zip(ADVANTAGES).map(|(ratio, a)| -a * ratio / 7.0);
+        assert_close(&gradient[..7], &expected.collect::<Vec<f32>>(), 2e-6);
+        assert_eq!(gradient[7], 0.0);
+        let totals = values(objective.stats.totals(&batch.mask));
+        assert_close(&totals[..5], &[7.0, 0.0, 0.0, 0.0, ratios.iter().sum()], 2e-6);
     });
 }
 

@@ -21,7 +21,8 @@ fn every_recipe_teaches_the_letters_on_every_device() {
     on_every_device(|device| {
         for name in RecipeName::ALL {
             let config = TrainerConfig { prompts_per_update: 2, ..config(4, 16) };
-            let mut trainer = sampling(name.build(uniform_selector()), config, device);
+            let recipe = name.build(uniform_selector(), config.max_new_tokens);
+            let mut trainer = sampling(recipe, config, device);
             let before = trainer.evaluate(&prompts(), 64).unwrap().pass_at(1).mean;
             for _ in 0..40 {
                 trainer.step().unwrap();

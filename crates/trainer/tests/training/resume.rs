@@ -1,7 +1,7 @@
 //! Checkpoints: a run continued from one is the run that was never interrupted.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fireproof_losses::{Kl, KlPlace, Penalty};
 use fireproof_model::TabularPolicy;
@@ -42,7 +42,7 @@ fn a_resumed_run_equals_one_never_interrupted_to_the_bit() {
     steps(&mut first, 2);
 
     let mut second = trainer();
-    second.restore(&checkpoint).unwrap();
+    assert_eq!(second.restore(&checkpoint).unwrap().version_note(), None);
     assert_eq!(second.steps_done(), 3);
     assert_eq!(steps(&mut second, 4), expected[3..]);
     assert_eq!(values(second.policy().table()), values(whole.policy().table()));
@@ -130,17 +130,33 @@ fn a_checkpoint_of_another_model_says_what_differs() {
     assert!(error.contains("- table [20, 5]\n+ table [25, 5]"), "{error}");
 }
 
+/// A checkpoint whose state says something else, with the right checksum.
+fn edited(folder: &Path, from: &str, to: &str) -> PathBuf {
+    let checkpoint = folder.join("step-000000");
+    trainer().save(&checkpoint).expect("writable");
+    let state = checkpoint.join("state.json");
+    let text = fs::read_to_string(&state).expect("just written");
+    assert!(text.contains(from), "{from} is not in {text}");
+    let text = text.replace(from, to);
+    let checksum = format!("{:08x}\n", crc32fast::hash(text.as_bytes()));
+    fs::write(&state, text).expect("writable");
+    fs::write(checkpoint.join("state.crc32"), checksum).expect("writable");
+    checkpoint
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_restored_with_a_note() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = format!("\"package\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    let checkpoint = edited(folder.path(), &own, "\"package\": \"0.0.7\"");
+    let note = trainer().restore(&checkpoint).unwrap().version_note().unwrap();
+    assert!(note.contains("written by fireproof 0.0.7, this is "), "{note}");
+}
+
 #[test]
 fn a_checkpoint_of_another_format_names_both_versions() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = folder.path().join("step-000000");
-    trainer().save(&checkpoint).unwrap();
-    let state = checkpoint.join("state.json");
-    let text = fs::read_to_string(&state).unwrap();
-    let text = text.replace("\"format\": 1", "\"format\": 9");
-    let checksum = format!("{:08x}\n", crc32fast::hash(text.as_bytes()));
-    fs::write(&state, text).unwrap();
-    fs::write(checkpoint.join("state.crc32"), checksum).unwrap();
+    let checkpoint = edited(folder.path(), "\"format\": 1", "\"format\": 9");
     let error = error_of(&mut trainer(), &checkpoint).to_string();
     assert!(error.contains("another format") && error.contains("- format 9"), "{error}");
 }

@@ -1,7 +1,10 @@
 //! What one step measures and does, by hand.
 
+use fireproof_model::Tokenizer;
+use fireproof_rollout::ReplayEngine;
 use fireproof_selection::{HighEntropy, MixedOutcomes};
-use fireproof_trainer::{Recipe, TrainerConfig};
+use fireproof_trainer::{Environment, Recipe, SuccessBin, Trainer, TrainerConfig};
+use fireproof_verifier::{CheckVerifier, RewardScale};
 
 use crate::common::*;
 
@@ -44,6 +47,33 @@ fn the_metrics_of_a_recorded_step_by_hand() {
         assert!(metrics.max_logprob_delta < 1e-6, "{}", metrics.max_logprob_delta);
         assert_eq!(metrics.learning_rate, 0.1);
     });
+}
+
+#[test]
+fn levels_and_success_rates_of_a_recorded_step_by_hand() {
+    let device = any_device();
+    let recipe = Recipe { filter: Box::new(MixedOutcomes), ..centered() };
+    let mut trainer = replay(recorded(), recipe, config(3, 4), &device);
+    let record = trainer.step().unwrap();
+    let bin = |successes, trained, right, wrong| {
+        SuccessBin { successes, samples: 4, groups: 1, trained, right, wrong }
+    };
+    let expected = [bin(0, 0, 0.0, 0.0), bin(1, 1, 0.75, -0.25), bin(4, 0, 0.0, 0.0)];
+    assert_eq!(record.metrics.by_successes, expected);
+    assert_eq!(record.advantages, [Some(vec![0.75, -0.25, -0.25, -0.25]), None, None]);
+    assert!(record.metrics.levels.is_empty(), "letters have no level");
+
+    let mut tasks = tasks();
+    for (level, task) in (1..).zip(&mut tasks) {
+        task.metadata.level = (level < 3).then_some(level);
+    }
+    let (tokenizer, verifier) = (Tokenizer::characters(LETTERS), Box::new(CheckVerifier));
+    let environment = Environment::new(tasks, tokenizer, verifier, RewardScale::default()).unwrap();
+    let engine = ReplayEngine::new(recorded());
+    let mut trainer =
+        Trainer::new(uniform(&device), engine, centered(), environment, config(3, 4)).unwrap();
+    let levels = trainer.step().unwrap().metrics.levels;
+    assert_eq!(levels.into_iter().collect::<Vec<_>>(), [(1, 0.25), (2, 1.0)]);
 }
 
 /// For a uniform policy over 5 tokens, `d loss / d logit_v = -A w (1[v = token] - 1/5)`.

@@ -1,0 +1,71 @@
+//! How many numbers a transformer keeps: its parameters, what a training pass saves, what a cache
+//! holds.
+
+use crate::transformer::TransformerConfig;
+
+impl TransformerConfig {
+    /// Trainable parameters.
+    ///
+    /// ```
+    /// use fireproof_model::TransformerConfig;
+    /// // 32 x 64 embeddings; a layer has 2 x 64 norms, 64 x 128 + 128 for queries, keys and values,
+    /// // 64 x 64 for the output and 3 x 64 x 208; the last norm has 64.
+    /// assert_eq!(TransformerConfig::tiny().parameters(), 2048 + 2 * (128 + 8320 + 4096 + 39936) + 64);
+    /// ```
+    #[must_use]
+    pub fn parameters(&self) -> usize {
+        let projected = self.width + 2 * self.kv_width();
+        let attention = projected * (self.width + 1) + self.width * self.width;
+        let layer = 2 * self.width + attention + 3 * self.width * self.mlp_width;
+        self.vocabulary * self.width + self.layers * layer + self.width
+    }
+
+    /// Numbers that a forward pass over `rows` rows of `tokens` tokens saves for its backward pass,
+    /// with logits for `scored` tokens of each row.
+    ///
+    /// Counted from the operations of a block, each of which keeps its inputs or its output: about
+    /// 17 of width `D`, 6 of the keys' width, 5 of the SwiGLU's and 3 of the attention scores; and 3
+    /// of the logits. It is an estimate: a fused backend saves less.
+    #[must_use]
+    pub fn training_floats(&self, rows: usize, tokens: usize, scored: usize) -> usize {
+        let scores = 3 * self.heads * tokens;
+        let token = 17 * self.width + 6 * self.kv_width() + 5 * self.mlp_width + scores;
+        let logits = 3 * rows * scored * self.vocabulary;
+        rows * tokens * (self.layers * token + 3 * self.width) + logits
+    }
+
+    /// Numbers that the keys and values of `rows` rows of `tokens` tokens take.
+    #[must_use]
+    pub fn cache_floats(&self, rows: usize, tokens: usize) -> usize {
+        2 * self.layers * rows * tokens * self.kv_width()
+    }
+
+    /// Numbers alive at once while `rows` rows are extended by `tokens` tokens each, over a cache of
+    /// `columns` columns, without a backward pass. Logits are of one token a row.
+    #[must_use]
+    pub fn inference_floats(&self, rows: usize, tokens: usize, columns: usize) -> usize {
+        let block = 6 * self.width + 4 * self.mlp_width + 3 * self.heads * columns;
+        rows * (tokens * block + 4 * self.vocabulary)
+    }
+
+    fn kv_width(&self) -> usize {
+        self.width / self.heads * self.kv_heads
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+
+    use super::*;
+
+    #[test]
+    fn the_parameters_are_those_of_the_model() {
+        let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+        for (layers, heads, kv_heads, mlp_width) in [(1, 4, 4, 30), (3, 4, 1, 48)] {
+            let config =
+                TransformerConfig { layers, heads, kv_heads, mlp_width, ..TransformerConfig::tiny() };
+            assert_eq!(config.parameters(), config.init(1, &device).num_params());
+        }
+    }
+}

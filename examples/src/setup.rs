@@ -1,0 +1,103 @@
+//! From a run file to a policy and a trainer.
+
+use std::error::Error;
+
+use fireproof::kernels::ResolvedDevice;
+use fireproof::prelude::*;
+use fireproof::trainer::MemoryEstimate;
+
+use crate::data::TaskSet;
+use crate::machine;
+use crate::run_file::RunFile;
+
+/// The transformer trained in this process by completions sampled in this process.
+pub type QuickTrainer = Trainer<Transformer, InProcessEngine<Transformer>>;
+
+/// A run file with what follows from it, checked.
+#[derive(Debug)]
+pub struct Setup {
+    /// The settings.
+    pub file: RunFile,
+    /// Prompts to train and to evaluate on.
+    pub tasks: TaskSet,
+    /// Sizes of the policy.
+    pub model: TransformerConfig,
+}
+
+impl Setup {
+    /// Checks a run file and draws its tasks.
+    ///
+    /// # Errors
+    /// If a setting is impossible; the message names it.
+    pub fn new(file: RunFile) -> Result<Self, Box<dyn Error>> {
+        file.trainer.validate().map_err(|error| error.within("trainer"))?;
+        file.warm_start.validate().map_err(|error| error.within("warm_start"))?;
+        let tasks = TaskSet::new(&file)?;
+        let model = TransformerConfig {
+            vocabulary: Tokenizer::characters(file.family()?.alphabet()).vocabulary(),
+            width: file.model.width,
+            layers: file.model.layers,
+            heads: file.model.heads,
+            kv_heads: file.model.kv_heads,
+            mlp_width: file.model.mlp_width,
+            context: tasks.longest_prompt() + file.trainer.max_new_tokens,
+            ..TransformerConfig::tiny()
+        };
+        model.validate()?;
+        Ok(Self { file, tasks, model })
+    }
+
+    /// One token a character.
+    ///
+    /// # Errors
+    /// If the file names no family.
+    pub fn tokenizer(&self) -> Result<Tokenizer, Box<dyn Error>> {
+        Ok(Tokenizer::characters(self.file.family()?.alphabet()))
+    }
+
+    /// The recipe that the file names, over the training prompts.
+    #[must_use]
+    pub fn recipe(&self) -> Recipe {
+        let selector = UniformWithoutReplacement::new(TaskSet::ids(&self.tasks.train));
+        self.file.recipe.build(Box::new(selector), self.file.trainer.max_new_tokens)
+    }
+
+    /// A policy with random parameters.
+    #[must_use]
+    pub fn new_policy(&self, resolved: &ResolvedDevice) -> Transformer {
+        self.model.init(self.file.trainer.seed, &resolved.device.clone().autodiff())
+    }
+
+    /// A trainer at step 0.
+    ///
+    /// # Errors
+    /// If a setting is impossible.
+    pub fn trainer(&self, policy: Transformer) -> Result<QuickTrainer, Box<dyn Error>> {
+        let all = self.tasks.train.iter().chain(&self.tasks.held_out).cloned();
+        let (verifier, rewards) = (Box::new(CheckVerifier), RewardScale::default());
+        let environment = Environment::new(all, self.tokenizer()?, verifier, rewards)?;
+        let engine = InProcessEngine::new(self.rows());
+        let config = self.file.trainer.clone();
+        Ok(Trainer::new(policy, engine, self.recipe(), environment, config)?)
+    }
+
+    /// Completions that are decoded together at most.
+    fn rows(&self) -> usize {
+        self.file.trainer.prompts_per_step * self.file.trainer.samples_per_prompt
+    }
+
+    /// How much memory the run will take.
+    #[must_use]
+    pub fn memory(&self) -> MemoryEstimate {
+        let longest = self.tasks.longest_prompt();
+        MemoryEstimate::new(&self.model, &self.recipe(), &self.file.trainer, self.rows(), longest)
+    }
+
+    /// Refuses a run that cannot fit into the machine's memory.
+    ///
+    /// # Errors
+    /// The message says what takes most and what to change.
+    pub fn check_memory(&self, resolved: &ResolvedDevice) -> Result<(), machine::TooLarge> {
+        machine::check(&self.memory(), resolved)
+    }
+}
