@@ -157,8 +157,12 @@ fn a_checkpoint_of_another_recipe_or_model_says_what_differs() {
     let run = folder.path().join("run");
     let path = run.to_str().unwrap();
     text_of(&quickstart(&[&TINY[..], &["--out", path]].concat()));
-    let resume = |more: &[&str]| quickstart(&[&["--device", "flex", "--resume", path], more].concat());
-    refused(&resume(&["--recipe", "rloo"]), &["another recipe", "- ", "ZScore", "+ ", "LeaveOneOut"]);
+    let resume =
+        |more: &[&str]| quickstart(&[&["--device", "flex", "--resume", path], more].concat());
+    refused(
+        &resume(&["--recipe", "rloo"]),
+        &["another recipe", "- ", "ZScore", "+ ", "LeaveOneOut"],
+    );
     let wider = resume(&["--set", "model.width=72"]);
     refused(&wider, &["another model", "embed_tokens [12, 64]", "embed_tokens [12, 72]"]);
     refused(&resume(&["--seed", "2"]), &["--seed", "--resume"]);

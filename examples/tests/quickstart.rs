@@ -96,7 +96,13 @@ fn an_unwritable_folder_is_named_before_anything_runs() {
 #[test]
 fn misspelt_things_are_named_with_what_there_is() {
     let cases: [(&[&str], &[&str]); 7] = [
-        (&["--recipe", "gprpo"], &["`gprpo` is no recipe", "grpo, dr-grpo, dapo, rloo, reinforce, aspo, f-grpo, linear-r"]),
+        (
+            &["--recipe", "gprpo"],
+            &[
+                "`gprpo` is no recipe",
+                "grpo, dr-grpo, dapo, rloo, reinforce, aspo, f-grpo, linear-r",
+            ],
+        ),
         (&["--steps", "3"], &["--steps"]),
         (&["--set", "trainer.stepz=3"], &["--set trainer.stepz=3", "unknown field `stepz`"]),
         (&["--set", "task.family=chess"], &["`chess` is none of", "sort"]),

@@ -71,6 +71,7 @@ pub enum ZeroSuccess {
 }
 
 /// An estimator from a prompt weighting: advantages from correctness alone.
+/// `PromptWeighted::new(weighting)` weights all-wrong groups from the first step on.
 ///
 /// Rewards are not looked at; the identity behind `c(rho)` holds for binary outcomes only.
 ///
@@ -89,23 +90,20 @@ pub enum ZeroSuccess {
 /// // rho = 1/4: (1 - 1/4) / (1/4) = 3 for the right one, -1 for the wrong ones
 /// assert_eq!(PromptWeighted::new(LinearR).advantages(&step), [[3.0, -1.0, -1.0, -1.0]]);
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, derive_new::new)]
 pub struct PromptWeighted<W> {
     /// The weighting.
     pub weighting: W,
     /// What an all-wrong group contributes after the warm-up.
+    #[new(value = "ZeroSuccess::Weighted")]
     pub zero_success: ZeroSuccess,
     /// Steps at the start of the run during which all-wrong groups contribute nothing. The paper
     /// warms the term up over 50 or 100 steps on GSM8K (confidence MED).
+    #[new(value = "0")]
     pub zero_success_warmup: u64,
 }
 
 impl<W: PromptWeighting> PromptWeighted<W> {
-    /// Weights all-wrong groups from the first step on.
-    pub fn new(weighting: W) -> Self {
-        Self { weighting, zero_success: ZeroSuccess::Weighted, zero_success_warmup: 0 }
-    }
-
     fn group(&self, group: &GroupView<'_>, step: u64) -> Vec<f32> {
         let successes = group.successes();
         let keep_zero =

@@ -2,8 +2,8 @@
 //! verl and others from their sources) or worked out by hand, never from our own output.
 
 use fireproof_advantage::{
-    AdvantageEstimator, BatchCentered, Centered, Ddof, Focal, LeaveOneOut, LinearR, NormScope, PairWeighted,
-    PromptWeighted, PromptWeighting, SqrtR, ZScore, ZeroSuccess, focal_factor,
+    AdvantageEstimator, BatchCentered, Centered, Ddof, Focal, LeaveOneOut, LinearR, NormScope,
+    PairWeighted, PromptWeighted, PromptWeighting, SqrtR, ZScore, ZeroSuccess, focal_factor,
 };
 use fireproof_trajectory::{GroupView, PromptId, StepView};
 

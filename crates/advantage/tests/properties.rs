@@ -1,9 +1,9 @@
 //! Properties of every estimator on random groups.
 
 use fireproof_advantage::{
-    AdvantageEstimator, BatchCentered, Centered, CreditAssignment, Ddof, EveryToken, Focal, LeaveOneOut, LinearR,
-    NormScope, PairWeighted, PerGroup, ProbabilityWeighted, PromptWeighted, SqrtR, ZScore,
-    checked_advantages,
+    AdvantageEstimator, BatchCentered, Centered, CreditAssignment, Ddof, EveryToken, Focal,
+    LeaveOneOut, LinearR, NormScope, PairWeighted, PerGroup, ProbabilityWeighted, PromptWeighted,
+    SqrtR, ZScore, checked_advantages,
 };
 use fireproof_trajectory::{GroupView, PromptId, StepView, TokenView};
 use proptest::prelude::*;

@@ -63,8 +63,13 @@ mod tests {
     fn the_parameters_are_those_of_the_model() {
         let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
         for (layers, heads, kv_heads, mlp_width) in [(1, 4, 4, 30), (3, 4, 1, 48)] {
-            let config =
-                TransformerConfig { layers, heads, kv_heads, mlp_width, ..TransformerConfig::tiny() };
+            let config = TransformerConfig {
+                layers,
+                heads,
+                kv_heads,
+                mlp_width,
+                ..TransformerConfig::tiny()
+            };
             assert_eq!(config.parameters(), config.init(1, &device).num_params());
         }
     }

@@ -114,7 +114,11 @@ impl Tokenizer {
     /// If the token is not in the vocabulary.
     pub fn piece(&self, token: u32) -> Result<String, TokenizerError> {
         let text = self.decode(&[token])?;
-        if text.is_empty() { Ok(self.inner.id_to_token(token).unwrap_or_default()) } else { Ok(text) }
+        if text.is_empty() {
+            Ok(self.inner.id_to_token(token).unwrap_or_default())
+        } else {
+            Ok(text)
+        }
     }
 
     fn unknown_character(&self, text: &str) -> TokenizerError {

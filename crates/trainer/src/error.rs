@@ -110,6 +110,19 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Two evaluations cannot be compared prompt by prompt.
+    #[error(
+        "the evaluations are not over the same prompts: {first} and {second}, of which {shared} are \
+         shared"
+    )]
+    OtherPrompts {
+        /// Prompts of the first.
+        first: usize,
+        /// Prompts of the second.
+        second: usize,
+        /// Prompts of both.
+        shared: usize,
+    },
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),

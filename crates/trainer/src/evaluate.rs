@@ -1,31 +1,53 @@
 //! Evaluation: unbiased pass@k over prompts, with intervals.
 
+mod paired;
+mod statistics;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use fireproof_model::CausalLm;
 use fireproof_rollout::RolloutEngine;
-use fireproof_trajectory::{PolicyVersion, PromptId};
+use fireproof_trajectory::{PolicyVersion, PromptId, ScoredGroup};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainerConfig;
 use crate::environment::Environment;
 use crate::error::TrainError;
 
+pub use paired::Paired;
+use statistics::{majority_at_k, pass_at_k, pass_hat_k};
+
 /// Keeps evaluation's random numbers apart from training's.
 const EVALUATION_SEED: u64 = 0x6576_616c_7561_7465;
 
 /// How many of a prompt's completions were right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, derive_new::new)]
 pub struct PromptResult {
     /// The prompt.
     pub prompt: PromptId,
     /// Its level, if it has one.
+    #[new(default)]
     pub level: Option<u32>,
     /// Completions judged.
     pub samples: u64,
     /// Right ones among them.
     pub correct: u64,
+    /// The answers found in them, most frequent first; completions without an answer have none.
+    #[serde(default)]
+    #[new(default)]
+    pub answers: Vec<AnswerCount>,
+}
+
+/// How often an answer was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerCount {
+    /// The answer as the verifier found it.
+    pub answer: String,
+    /// Whether it is right.
+    pub correct: bool,
+    /// Completions that gave it.
+    pub count: u64,
 }
 
 /// Results of an evaluation, prompt by prompt.
@@ -73,8 +95,8 @@ impl Evaluation {
     /// ```
     /// use fireproof_trainer::{Evaluation, PromptResult};
     /// use fireproof_trajectory::PromptId;
-    /// let result = PromptResult { prompt: PromptId(1), level: None, samples: 6, correct: 2 };
-    /// let evaluation = Evaluation { prompts: vec![result] };
+    /// // Two of six are right.
+    /// let evaluation = Evaluation { prompts: vec![PromptResult::new(PromptId(1), 6, 2)] };
     /// // 1 - C(4, 2) / C(6, 2) = 1 - 6/15
     /// assert!((evaluation.pass_at(2).mean - 0.6).abs() < 1e-12);
     /// ```
@@ -83,9 +105,36 @@ impl Evaluation {
     /// If a prompt has fewer than `k` completions.
     #[must_use]
     pub fn pass_at(&self, k: u64) -> Interval {
-        let values: Vec<f64> =
-            self.prompts.iter().map(|r| pass_at_k(r.samples, r.correct, k)).collect();
-        Interval::of(&values)
+        self.over_prompts(|result| pass_at_k(result.samples, result.correct, k))
+    }
+
+    /// pass^k: the mean over prompts of `C(c, k) / C(n, k)`, the chance that `k` of a prompt's `n`
+    /// completions, drawn without replacement, are *all* right (arXiv 2406.12045).
+    ///
+    /// # Panics
+    /// If a prompt has fewer than `k` completions.
+    #[must_use]
+    pub fn pass_hat(&self, k: u64) -> Interval {
+        self.over_prompts(|result| pass_hat_k(result.samples, result.correct, k))
+    }
+
+    /// maj@k: the mean over prompts of the chance that the most frequent answer of `k` of a prompt's
+    /// completions is right (self-consistency, arXiv 2203.11171).
+    ///
+    /// Answers count as the same if their texts are; where several are right, they share their
+    /// votes. Completions without an answer do not vote, and ties are broken at random, in
+    /// expectation. For `k` below the number of completions it is the mean over 256 random subsets,
+    /// the same ones every time.
+    ///
+    /// # Panics
+    /// If a prompt has fewer than `k` completions.
+    #[must_use]
+    pub fn majority_at(&self, k: u64) -> Interval {
+        self.over_prompts(|result| majority_at_k(result, k))
+    }
+
+    fn over_prompts(&self, of: impl Fn(&PromptResult) -> f64) -> Interval {
+        Interval::of(&self.prompts.iter().map(of).collect::<Vec<f64>>())
     }
 
     /// The same for each level.
@@ -94,18 +143,11 @@ impl Evaluation {
         let mut levels: BTreeMap<u32, Self> = BTreeMap::new();
         for result in &self.prompts {
             if let Some(level) = result.level {
-                levels.entry(level).or_default().prompts.push(*result);
+                levels.entry(level).or_default().prompts.push(result.clone());
             }
         }
         levels
     }
-}
-
-fn pass_at_k(samples: u64, correct: u64, k: u64) -> f64 {
-    assert!(k <= samples, "pass@{k} needs at least {k} completions of each prompt, not {samples}");
-    // C(n-c, k) / C(n, k) = product of (n-c-i) / (n-i), zero once k exceeds n-c.
-    let miss = (0..k).map(|i| (samples - correct).saturating_sub(i) as f64 / (samples - i) as f64);
-    1.0 - miss.product::<f64>()
 }
 
 /// Generates `samples` completions of each prompt with a policy and counts the right ones.
@@ -130,30 +172,39 @@ pub fn evaluate<M: CausalLm, E: RolloutEngine<Policy = M>>(
     if let Some(error) = judged.first_error {
         return Err(TrainError::NotJudged { error });
     }
-    let result = |group: &fireproof_trajectory::ScoredGroup| {
+    let prompts = judged.groups.iter().map(|group| PromptResult::of(environment, group));
+    Ok(Evaluation { prompts: prompts.collect::<Result<_, TrainError>>()? })
+}
+
+impl PromptResult {
+    fn of(environment: &Environment, group: &ScoredGroup) -> Result<Self, TrainError> {
         let view = group.view();
-        let level = environment.task(view.prompt)?.metadata.level;
-        let (samples, correct) = (view.len() as u64, view.successes() as u64);
-        Ok(PromptResult { prompt: view.prompt, level, samples, correct })
-    };
-    let prompts = judged.groups.iter().map(result).collect::<Result<_, TrainError>>()?;
-    Ok(Evaluation { prompts })
+        let mut counts: BTreeMap<(&str, bool), u64> = BTreeMap::new();
+        for verdict in &group.verdicts {
+            if let Some(answer) = &verdict.answer {
+                *counts.entry((answer, verdict.correct())).or_default() += 1;
+            }
+        }
+        let count = |((answer, correct), count): ((&str, bool), u64)| AnswerCount {
+            answer: answer.to_owned(),
+            correct,
+            count,
+        };
+        let mut answers: Vec<AnswerCount> = counts.into_iter().map(count).collect();
+        answers.sort_by_key(|answer| std::cmp::Reverse(answer.count));
+        Ok(Self {
+            prompt: view.prompt,
+            level: environment.task(view.prompt)?.metadata.level,
+            samples: view.len() as u64,
+            correct: view.successes() as u64,
+            answers,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pass_at_k_by_counting_subsets() {
-        assert_eq!(pass_at_k(4, 0, 4), 0.0);
-        assert_eq!(pass_at_k(4, 4, 1), 1.0);
-        assert!((pass_at_k(16, 3, 1) - 3.0 / 16.0).abs() < 1e-12);
-        // C(4,2)/C(6,2) = 6/15
-        assert!((pass_at_k(6, 2, 2) - 0.6).abs() < 1e-12);
-        // More draws than wrong completions: one must be right.
-        assert_eq!(pass_at_k(6, 2, 5), 1.0);
-    }
 
     #[test]
     fn an_interval_by_hand() {
@@ -162,11 +213,5 @@ mod tests {
         assert!((interval.mean - 0.5).abs() < 1e-12);
         assert!((interval.half_width - 1.96 / 12f64.sqrt()).abs() < 1e-12);
         assert_eq!(Interval::of(&[0.7]), Interval { mean: 0.7, half_width: 0.0 });
-    }
-
-    #[test]
-    #[should_panic(expected = "pass@8 needs at least 8 completions of each prompt, not 4")]
-    fn too_few_completions_are_refused() {
-        let _ = pass_at_k(4, 1, 8);
     }
 }

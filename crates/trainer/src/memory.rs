@@ -51,7 +51,8 @@ impl MemoryEstimate {
         // Growing a cache copies it.
         let cache = 2 * model.cache_floats(rows, length);
         let decode = model.inference_floats(rows, 1, length);
-        let prefill = model.inference_floats(config.prompts_per_step, longest_prompt, longest_prompt);
+        let prefill =
+            model.inference_floats(config.prompts_per_step, longest_prompt, longest_prompt);
         let copies = 1 + usize::from(recipe.needs().reference);
         Self {
             parameters: bytes(copies * parameters),

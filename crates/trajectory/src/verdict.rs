@@ -16,26 +16,22 @@ pub enum Outcome {
     Truncated,
 }
 
-/// The judgement over one completion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The judgement over one completion. `Verdict::new(outcome)` has no answer and no format check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, derive_new::new)]
 pub struct Verdict {
     /// What came of it.
     pub outcome: Outcome,
     /// The answer that was judged, as extracted from the text.
     #[serde(default)]
+    #[new(default)]
     pub answer: Option<String>,
     /// Share of the format rules that the text keeps, from 0 to 1, where a format was checked.
     #[serde(default)]
+    #[new(default)]
     pub format: Option<f32>,
 }
 
 impl Verdict {
-    /// A verdict with no extracted answer and no format check.
-    #[must_use]
-    pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, answer: None, format: None }
-    }
-
     /// A verdict over an extracted answer.
     #[must_use]
     pub fn over(answer: &str, correct: bool) -> Self {

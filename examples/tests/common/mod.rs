@@ -8,17 +8,27 @@ use std::process::{Command, Output};
 
 use fireproof::trainer::{StepMetrics, StepTimes};
 
-/// The example that Cargo builds beside this test.
+/// The quickstart.
 pub(crate) fn program() -> PathBuf {
+    example("quickstart")
+}
+
+/// An example that Cargo builds beside this test.
+pub(crate) fn example(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a running test has a path");
     let folder = this.ancestors().nth(2).expect("target/debug/deps/test");
-    let path = folder.join("examples").join(format!("quickstart{}", std::env::consts::EXE_SUFFIX));
+    let path = folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(path.exists(), "{} is not built: run `cargo test --workspace`", path.display());
     path
 }
 
 pub(crate) fn quickstart(arguments: &[&str]) -> Output {
-    let mut command = Command::new(program());
+    run("quickstart", arguments)
+}
+
+/// Runs an example to its end.
+pub(crate) fn run(name: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(example(name));
     command.args(arguments).env_remove("BURN_DEVICE");
     command.output().expect("the program starts")
 }

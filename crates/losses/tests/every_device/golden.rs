@@ -104,7 +104,8 @@ fn reinforce_has_the_gradient_of_the_unclipped_ratio_by_hand() {
     let ratios = [0.5, 1.0, 1.5, 1.349_859, 1.648_721, 0.818_731, 0.135_335];
     on_every_device(|device| {
         let logprobs = matrix(&LOGPROBS, 4, &device.clone().autodiff()).require_grad();
-        let batch = PolicyBatch { logprobs: logprobs.clone(), ..batch(Reduction::TokenMean, device) };
+        let batch =
+            PolicyBatch { logprobs: logprobs.clone(), ..batch(Reduction::TokenMean, device) };
         let objective = objective(&Reinforce, &[], &batch);
         let gradient = values(logprobs.grad(&objective.total.backward()).expect("tracked"));
         let expected = ratios.iter().zip(ADVANTAGES).map(|(ratio, a)| -a * ratio / 7.0);

@@ -118,7 +118,10 @@ mod tests {
             assert_eq!(serde_json::to_value(recipe).unwrap(), name.as_str());
         }
         let error = "gprpo".parse::<RecipeName>().unwrap_err().to_string();
-        assert!(error.starts_with("`gprpo` is no recipe; there are: grpo, dr-grpo, dapo"), "{error}");
+        assert!(
+            error.starts_with("`gprpo` is no recipe; there are: grpo, dr-grpo, dapo"),
+            "{error}"
+        );
     }
 
     #[test]

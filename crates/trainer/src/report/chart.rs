@@ -171,7 +171,11 @@ fn label(value: f64) -> String {
     }
     let decimals = (2 - size.log10().floor() as i32).clamp(0, 4) as usize;
     let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

@@ -164,7 +164,8 @@ pub(super) fn success_panels(metrics: &[StepMetrics]) -> Vec<Panel> {
     };
     let (right, wrong) = (dots("right", 2, &|w| w.right), dots("wrong", 1, &|w| w.wrong));
     let advantages = Chart { x_label, y_range: None, series: vec![right, wrong] };
-    let pull = dots("pull", 0, &|w| Some(w.right.map_or(-w.wrong? * (1.0 - w.rate), |a| a * w.rate)));
+    let pull =
+        dots("pull", 0, &|w| Some(w.right.map_or(-w.wrong? * (1.0 - w.rate), |a| a * w.rate)));
     let pull = Chart { x_label, y_range: None, series: vec![pull] };
     vec![
         Panel::new(

@@ -28,7 +28,8 @@ fn metrics(step: u64) -> StepMetrics {
 }
 
 fn evaluation(correct: u64) -> Evaluation {
-    let result = |level| PromptResult { prompt: PromptId(1), level: Some(level), samples: 8, correct };
+    let result =
+        |level| PromptResult { level: Some(level), ..PromptResult::new(PromptId(1), 8, correct) };
     Evaluation { prompts: vec![result(1), result(2)] }
 }
 
@@ -85,10 +86,13 @@ fn texts_of_a_model_and_of_a_folder_cannot_break_out_of_the_page() {
 fn the_numbers_are_on_the_page() {
     let page = report().html();
     // 2 and 4 of 8 right: pass@1 1/4 and 1/2; pass@8 1 and 1.
-    for part in [">0.500<", "from 0.250: +0.250", "pass@1, level 2", "pass@8", "recipe = &quot;grpo"] {
+    for part in
+        [">0.500<", "from 0.250: +0.250", "pass@1, level 2", "pass@8", "recipe = &quot;grpo"]
+    {
         assert!(page.contains(part), "{part} is missing");
     }
-    for heading in ["pass@1 in training", "pass@1 by level", "groups", "advantage by success rate"] {
+    for heading in ["pass@1 in training", "pass@1 by level", "groups", "advantage by success rate"]
+    {
         assert!(page.contains(&format!("<h3>{heading}</h3>")), "{heading} is missing");
     }
     assert!(!page.contains("<h3>reward</h3>") || page.contains("shaping included"));

@@ -55,8 +55,13 @@ fn levels_and_success_rates_of_a_recorded_step_by_hand() {
     let recipe = Recipe { filter: Box::new(MixedOutcomes), ..centered() };
     let mut trainer = replay(recorded(), recipe, config(3, 4), &device);
     let record = trainer.step().unwrap();
-    let bin = |successes, trained, right, wrong| {
-        SuccessBin { successes, samples: 4, groups: 1, trained, right, wrong }
+    let bin = |successes, trained, right, wrong| SuccessBin {
+        successes,
+        samples: 4,
+        groups: 1,
+        trained,
+        right,
+        wrong,
     };
     let expected = [bin(0, 0, 0.0, 0.0), bin(1, 1, 0.75, -0.25), bin(4, 0, 0.0, 0.0)];
     assert_eq!(record.metrics.by_successes, expected);
