@@ -331,6 +331,13 @@ mod tests {
     }
 
     #[test]
+    fn the_book_shows_the_defaults() {
+        let shown = include_str!("../../book/src/generated/defaults.toml");
+        let defaults = RunFile::default().to_toml();
+        assert_eq!(shown, defaults, "write this to book/src/generated/defaults.toml:\n{defaults}");
+    }
+
+    #[test]
     fn later_layers_win() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.toml");

@@ -1,5 +1,6 @@
 //! The rules of the house, each with the reason why it is one.
 
+mod book;
 mod graph;
 mod layout;
 mod source;
@@ -67,6 +68,7 @@ struct SourceFile {
 pub fn tidy(root: &Path) -> Result<Vec<Problem>, TidyError> {
     let sources = sources(root)?;
     let mut problems = layout::check(root)?;
+    problems.extend(book::check(root)?);
     problems.extend(graph::check(root)?);
     problems.extend(sources.iter().flat_map(source::check));
     problems.extend(traits::check(&sources));

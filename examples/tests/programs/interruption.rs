@@ -1,15 +1,13 @@
 //! Runs that are stopped, killed and short of disk: nothing is lost but the steps since the last
 //! checkpoint, and the end is that of a run never interrupted.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{TINY, metrics, program, quickstart, refused, text_of};
+use crate::common::{TINY, metrics, program, quickstart, refused, text_of};
 use fireproof::trainer::latest_checkpoint;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};

@@ -1,7 +1,5 @@
 //! The programs as a person starts them.
 
-#![allow(dead_code, reason = "each test program uses some of it")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,10 +1,8 @@
 //! `evaluate` and `custom_recipe` as a person meets them.
 
-mod common;
-
 use std::fs;
 
-use common::{refused, run, text_of, tiny};
+use crate::common::{refused, run, text_of, tiny};
 use fireproof::trainer::Evaluation;
 
 #[test]

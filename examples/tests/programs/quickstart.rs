@@ -1,12 +1,10 @@
 //! The quickstart as a person meets it: its messages, its exit codes, its folders.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{metrics, program, quickstart, refused, text_of, tiny};
+use crate::common::{metrics, program, quickstart, refused, text_of, tiny};
 
 #[test]
 fn the_same_seed_gives_the_same_run_and_another_seed_another() {

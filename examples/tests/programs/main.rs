@@ -1,0 +1,6 @@
+//! The example programs as a person meets them: their messages, exit codes and folders.
+
+mod common;
+mod evaluate;
+mod interruption;
+mod quickstart;
