@@ -2,8 +2,8 @@
 //! lines, composed into a recipe that trains.
 //!
 //! The task is `climb`: write digits that strictly increase and add up to the number asked for
-//! (`15>` → `69` or `456` or `12345`). A warm start teaches to climb, but not to add; reinforcement
-//! learning does.
+//! (`15>` → `69` or `456` or `12345`). A warm start teaches to climb and hardly to add; reinforcement
+//! learning does the rest.
 //!
 //! ```text
 //! cargo run --release --example custom_recipe
@@ -40,11 +40,15 @@ fn climb(sum: u32) -> Task {
     }
 }
 
-/// Climbing digits that add up to anything: what the warm start imitates.
+/// Climbing digits, half of the time with the sum that the prompt asks for: a poor teacher.
 fn demonstration(rng: &mut ChaCha8Rng) -> Demonstration {
-    let prompt = climb(rng.random_range(3..=35)).prompt;
-    let answer: String = ('1'..='9').filter(|_| rng.random_bool(0.4)).collect();
-    Demonstration { prompt, answer: if answer.is_empty() { "12".into() } else { answer } }
+    let mut digits: Vec<u32> = (1..=9).filter(|_| rng.random_bool(0.4)).collect();
+    if digits.iter().sum::<u32>() < 3 {
+        digits = vec![1, 2];
+    }
+    let sum = if rng.random() { digits.iter().sum() } else { rng.random_range(3..=35) };
+    let answer = digits.iter().map(u32::to_string).collect();
+    Demonstration { prompt: climb(sum).prompt, answer }
 }
 // ANCHOR_END: task
 
@@ -147,7 +151,7 @@ impl PolicyLoss for CappedWeight {
 #[command(version, max_term_width = 100)]
 struct Arguments {
     /// Training steps
-    #[arg(long, default_value_t = 150)]
+    #[arg(long, default_value_t = 200)]
     steps: u64,
     /// Seed of everything random
     #[arg(long, default_value_t = 1)]
@@ -164,6 +168,7 @@ fn recipe(prompts: Vec<PromptId>) -> Recipe {
         estimator: Box::new(PromptWeighted::new(Middle)),
         loss: Box::new(CappedWeight { cap: 2.0 }),
         reduction: Reduction::TokenMean,
+        penalties: vec![Penalty::Entropy { coefficient: 0.01 }],
         ..Recipe::grpo(Box::new(NearHalf { pool: prompts, rates: BTreeMap::new() }))
     }
 }
@@ -191,7 +196,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut config =
         TrainerConfig { seed: arguments.seed, steps: arguments.steps, ..TrainerConfig::default() };
     (config.prompts_per_step, config.prompts_per_update, config.max_new_tokens) = (16, 8, 9);
-    config.optimizer.learning_rate = 1e-3;
+    config.optimizer.learning_rate = 3e-4;
     let engine = InProcessEngine::new(256);
     let mut trainer = Trainer::new(policy, engine, recipe(prompts.clone()), environment, config)?;
 

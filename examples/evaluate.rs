@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release --example evaluate -- runs/grpo-seed1
 //! cargo run --release --example evaluate -- runs/grpo-seed1 --against runs/aspo-seed1 --samples 64
-//! cargo run --release --example evaluate -- runs/grpo-seed1/checkpoints/step-000000 --k 1,4
+//! cargo run --release --example evaluate -- runs/grpo-seed1/checkpoints/step-000200 --k 1,4
 //! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
