@@ -169,7 +169,7 @@ fn label(value: f64) -> String {
     if !(1e-3..1e6).contains(&size) {
         return format!("{value:.1e}");
     }
-    let decimals = (2 - size.log10().floor() as i32).clamp(0, 4) as usize;
+    let decimals = (3 - size.log10().floor() as i32).clamp(0, 5) as usize;
     let text = format!("{value:.decimals$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
