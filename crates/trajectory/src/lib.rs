@@ -37,6 +37,7 @@
 
 mod completion;
 mod error;
+mod family_check;
 mod group;
 mod task;
 mod verdict;
@@ -47,6 +48,7 @@ pub use completion::FinishReason;
 pub use completion::PolicyVersion;
 pub use completion::SamplingParams;
 pub use error::TrajectoryError;
+pub use family_check::FamilyCheck;
 pub use group::PromptGroup;
 pub use group::ScoredGroup;
 pub use task::CheckSpec;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::family_check::FamilyCheck;
+
 /// Identity of a prompt: a 64-bit hash of its content, stable across runs and machines.
 ///
 /// Two tasks with the same content have the same id, so a task set can be split into disjoint
@@ -104,6 +106,8 @@ pub enum CheckSpec {
     },
     /// The answer is an arithmetic expression over the integers.
     Expression(ExpressionCheck),
+    /// The answer solves an instance of a procedural family: a path, a placement, a word.
+    Family(FamilyCheck),
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.
@@ -135,6 +139,18 @@ pub enum Operands {
     Exactly {
         /// The numbers to use.
         numbers: Vec<i64>,
+    },
+    /// Some of these numbers, at least one and each at most as often as it is listed (subset sum).
+    Subset {
+        /// The numbers to choose from.
+        numbers: Vec<i64>,
+    },
+    /// From one to `most` of these numbers, each as often as one likes (coin change).
+    Repeated {
+        /// The numbers to choose from.
+        numbers: Vec<i64>,
+        /// How many numbers at most.
+        most: usize,
     },
     /// Any `count` numbers from `minimum` to `maximum` (split).
     Free {

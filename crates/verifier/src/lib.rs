@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`ExactMatch`] | the text equals the answer up to surrounding white space |
 //! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
-//! | [`CheckVerifier`] | by the task's own check, one of the two above |
+//! | [`FamilyInstance`] | the text solves an instance of a procedural family: a path, a word, ... |
+//! | [`CheckVerifier`] | by the task's own check, one of those above |
 //! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
 //!
 //! ```
@@ -30,6 +31,7 @@
 mod evaluate;
 mod exact;
 mod expression;
+mod family;
 mod format;
 mod reward;
 mod verifier;
@@ -39,6 +41,7 @@ pub use evaluate::Evaluation;
 pub use evaluate::evaluate;
 pub use exact::ExactMatch;
 pub use expression::IntegerExpression;
+pub use family::FamilyInstance;
 pub use format::TaggedAnswer;
 pub use format::tag_score;
 pub use reward::RewardScale;

@@ -6,6 +6,7 @@ use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
+use crate::family::FamilyInstance;
 
 /// Judges the text of a completion against its task.
 pub trait Verifier: Debug + Send + Sync {
@@ -47,7 +48,7 @@ impl VerifyError {
     }
 }
 
-/// Judges by the task's own check: [`ExactMatch`] or [`IntegerExpression`].
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`] or [`FamilyInstance`].
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -56,6 +57,7 @@ impl Verifier for CheckVerifier {
         match &task.check {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            CheckSpec::Family(_) => FamilyInstance.verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }
