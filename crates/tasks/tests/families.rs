@@ -1,13 +1,13 @@
 //! What every family promises, checked through the verifier that training uses.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use fireproof_tasks::{FAMILIES, Partition, family, generate};
-use fireproof_trajectory::Outcome;
+use fireproof_tasks::{FAMILIES, Instance, Partition, TaskFamily, family, generate};
+use fireproof_trajectory::{CheckSpec, ExpressionCheck, Operands, Outcome, PromptId, Task};
 use fireproof_verifier::{CheckVerifier, Verifier};
 use proptest::prelude::*;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 
 fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
@@ -35,6 +35,130 @@ proptest! {
         let family = FAMILIES[which];
         let level = *family.levels().end();
         prop_assert_eq!(family.generate(level, &mut rng(seed)), family.generate(level, &mut rng(seed)));
+    }
+}
+
+/// 500 instances of a family, spread over its levels: 11,000 over all families.
+fn many(family: &dyn TaskFamily) -> impl Iterator<Item = Instance> {
+    let mut rng = rng(2026);
+    let levels: Vec<u32> = family.levels().collect();
+    (0..500).map(move |index| family.generate(levels[index % levels.len()], &mut rng))
+}
+
+#[test]
+fn every_gold_answer_verifies_itself_and_is_among_the_solutions() {
+    let mut seen = 0;
+    for family in FAMILIES {
+        for instance in many(family) {
+            let Instance { task, demonstration } = instance;
+            let verdict = CheckVerifier.verify(&task, &demonstration).unwrap();
+            assert!(verdict.correct(), "{}{demonstration}", task.prompt);
+            let count = task.metadata.solutions.expect("every family counts its solutions");
+            // The largest sets take too long to list 500 times.
+            if count <= 2000 {
+                let solutions = family.solutions(&task).expect("a task of the family");
+                assert!(solutions.contains(&demonstration), "{}{demonstration}", task.prompt);
+                assert_eq!(solutions.len() as u64, count, "{}", task.prompt);
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 11_000);
+}
+
+/// Texts that differ from `answer` in one place, or that restate the prompt.
+fn near_misses(prompt: &str, answer: &str, alphabet: &str, rng: &mut ChaCha8Rng) -> Vec<String> {
+    let place = rng.random_range(0..answer.len());
+    let letter = alphabet.as_bytes()[rng.random_range(0..alphabet.len())] as char;
+    let (before, after) = answer.split_at(place);
+    let rest = &after[1..];
+    let swapped = if rest.is_empty() {
+        format!("{after}{before}")
+    } else {
+        format!("{before}{}{}{}", &rest[..1], &after[..1], &rest[1..])
+    };
+    let prompt = prompt.trim_end_matches('>');
+    vec![
+        format!("{before}{letter}{rest}"),
+        format!("{before}{letter}{after}"),
+        format!("{before}{rest}"),
+        format!("{answer}{letter}"),
+        format!("{letter}{answer}"),
+        format!("{answer}{answer}"),
+        swapped,
+        prompt.to_owned(),
+        format!("{prompt}>{answer}"),
+        format!("{answer}>"),
+        String::new(),
+    ]
+}
+
+/// An answer in the spelling of the solutions: terms in ascending order where order is free.
+fn plain(check: &CheckSpec, answer: &str) -> String {
+    match check {
+        CheckSpec::Expression(ExpressionCheck {
+            operands: Operands::Subset { .. } | Operands::Repeated { .. },
+            ..
+        }) => {
+            let mut terms: Vec<i64> = answer.split('+').map(|term| term.parse().unwrap()).collect();
+            terms.sort_unstable();
+            terms.iter().map(i64::to_string).collect::<Vec<_>>().join("+")
+        }
+        _ => answer.to_owned(),
+    }
+}
+
+#[test]
+fn near_misses_are_paid_only_where_they_are_solutions_themselves() {
+    let mut rng = rng(7);
+    let mut refused = 0;
+    for family in FAMILIES {
+        for Instance { task, demonstration } in many(family).step_by(5) {
+            if task.metadata.solutions > Some(2000) {
+                continue;
+            }
+            let solutions = family.solutions(&task).expect("a task of the family");
+            for text in near_misses(&task.prompt, &demonstration, family.alphabet(), &mut rng) {
+                if CheckVerifier.verify(&task, &text).unwrap().correct() {
+                    let listed = solutions.contains(&plain(&task.check, &text));
+                    assert!(listed, "{}{text}", task.prompt);
+                } else {
+                    refused += 1;
+                    assert!(!solutions.contains(&text), "{}{text}", task.prompt);
+                }
+            }
+        }
+    }
+    assert!(refused > 20_000, "{refused}");
+}
+
+#[test]
+fn a_prompt_alone_decides_what_is_right() {
+    let mut checks: HashMap<PromptId, Task> = HashMap::new();
+    for family in FAMILIES.into_iter().filter(|family| family.name() != "countdown") {
+        for Instance { task, .. } in many(family) {
+            let other = checks.entry(task.id).or_insert_with(|| task.clone());
+            assert_eq!((&other.prompt, &other.check), (&task.prompt, &task.check), "{family:?}");
+        }
+    }
+}
+
+#[test]
+fn a_task_survives_json() {
+    for family in FAMILIES {
+        let task = family.generate(1, &mut rng(4)).task;
+        let json = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task, "{json}");
+    }
+}
+
+#[test]
+fn a_task_of_another_family_has_no_solutions_here() {
+    for family in FAMILIES {
+        for other in FAMILIES.into_iter().filter(|other| other.name() != family.name()) {
+            let task = other.generate(1, &mut rng(4)).task;
+            assert_eq!(family.solutions(&task), None, "{} of {}", other.name(), family.name());
+        }
     }
 }
 

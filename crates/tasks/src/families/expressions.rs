@@ -71,6 +71,11 @@ fn search(parts: Vec<Part>, operators: &str, target: i64, found: &mut BTreeSet<S
                 .map(|i| parts[i].clone())
                 .collect();
             for operator in operators.chars() {
+                // The last operation must hit the target; most do not, and need no spelling.
+                let last = rest.is_empty();
+                if last && apply(operator, parts[left].value, parts[right].value) != Some(target) {
+                    continue;
+                }
                 if let Some(part) = parts[left].combine(operator, &parts[right]) {
                     let mut next = rest.clone();
                     next.push(part);
