@@ -43,6 +43,7 @@
 mod families;
 mod family;
 mod generate;
+mod readers;
 
 pub use families::Addition;
 pub use families::Base;
@@ -72,3 +73,14 @@ pub use family::TaskFamily;
 pub use family::family;
 pub use generate::Partition;
 pub use generate::generate;
+pub use readers::Answer;
+pub use readers::Fields;
+pub use readers::LONGEST_LINE;
+pub use readers::Layout;
+pub use readers::ReadError;
+pub use readers::ReadProblem;
+pub use readers::ReadReport;
+pub use readers::Record;
+pub use readers::Rows;
+pub use readers::TaskReader;
+pub use readers::write_jsonl;

@@ -65,12 +65,12 @@ fn placements(size: u8, placed: &[u8]) -> Vec<String> {
             return;
         }
         for column in 1..=size {
-            let above = columns.iter().rev().zip(1..);
+            let mut above = columns.iter().rev().zip(1..);
             let free = |(other, rows): (&u8, u8)| {
                 let apart = other.abs_diff(column);
                 apart != 0 && apart != rows
             };
-            if above.map(free).all(|free| free) {
+            if above.all(free) {
                 columns.push(column);
                 search(size, given, columns, found);
                 columns.pop();
