@@ -100,7 +100,8 @@ fn plain(check: &CheckSpec, answer: &str) -> String {
             operands: Operands::Subset { .. } | Operands::Repeated { .. },
             ..
         }) => {
-            let mut terms: Vec<i64> = answer.split('+').map(|term| term.parse().unwrap()).collect();
+            let number = |term: &str| term.parse().expect("a sum of numbers");
+            let mut terms: Vec<i64> = answer.split('+').map(number).collect();
             terms.sort_unstable();
             terms.iter().map(i64::to_string).collect::<Vec<_>>().join("+")
         }

@@ -13,7 +13,7 @@ fn data(name: &str) -> PathBuf {
 
 /// Prompt and answer of each row, or the message after the file's name.
 fn read(name: &str, layout: Layout) -> (Vec<String>, ReadReport) {
-    let mut reader = TaskReader::open(&data(name), layout).unwrap();
+    let mut reader = TaskReader::open(&data(name), layout).expect("a Parquet file");
     let mut rows = Vec::new();
     for row in &mut reader {
         rows.push(match row {
@@ -21,7 +21,7 @@ fn read(name: &str, layout: Layout) -> (Vec<String>, ReadReport) {
                 CheckSpec::Exact { answer } => format!("{} -> {answer}", record.task.prompt),
                 other => format!("{other:?}"),
             },
-            Err(error) => error.to_string().split_once(".parquet:").unwrap().1.to_owned(),
+            Err(error) => error.to_string().rsplit_once(".parquet:").expect("a place").1.to_owned(),
         });
     }
     (rows, reader.report().clone())
