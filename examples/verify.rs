@@ -20,9 +20,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use clap::{Parser, ValueEnum};
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 
 /// Longest line that is read, in bytes: 64 MiB.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -51,10 +51,8 @@ enum What {
 
 const EXAMPLES: &str = "TODO";
 
-/// A line that has no answer, and why.
+/// Why a line has no answer.
 struct Refusal(String);
-
-type Answer = Result<Map<String, Value>, Refusal>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -145,27 +143,74 @@ fn write(ordered: &Receiver<Receiver<String>>, out: &mut dyn Write) -> io::Resul
     Ok(())
 }
 
-/// The answer to one line: an object of the judge, or one with `line` and `error`.
+/// The answer to one line as JSON.
 fn respond(what: What, number: u64, line: Result<Vec<u8>, Refusal>) -> String {
-    let mut id = Value::Null;
+    let mut id = None;
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let line = line?;
         let line = std::str::from_utf8(&line).map_err(|error| {
             Refusal(format!("not UTF-8 at byte {} of the line", error.valid_up_to() + 1))
         })?;
         // A line of the wrong form may still say whose answer it is.
-        id = serde_json::from_str(line).map_or(Value::Null, |Identity { id }| id);
+        id = serde_json::from_str(line).map_or(None, |Identity { id }| id);
         match what {
-            What::Math => math(parse(line)?),
-            What::Extract => extract(parse(line)?),
-            What::Code => code(parse(line)?),
+            What::Math => math(&parse(line)?).map(Answer::Math),
+            What::Extract => extract(&parse(line)?).map(Answer::Extract),
+            What::Code => code(&parse(line)?).map(Answer::Code),
         }
     }));
     let judged = judged.unwrap_or_else(|_| Err(Refusal("the judge failed: a bug".to_owned())));
-    let mut object = Map::from_iter([("id".to_owned(), id)]);
-    match judged {
-        Ok(answer) => object.extend(answer),
-        Err(Refusal(error)) => object.extend(fields(json!({"line": number, "error": error}))),
+    let answer = judged.unwrap_or_else(|Refusal(error)| Answer::Error { line: number, error });
+    let line = Line { id: id.as_deref(), answer };
+    serde_json::to_string(&line).expect("plain data has a JSON form")
+}
+
+/// What every line of the output holds.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// The id of the input line as it was written, `null` if it had none.
+    id: Option<&'a RawValue>,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Math(MathAnswer),
+    Extract(ExtractAnswer),
+    Code(CodeAnswer),
+    Error { line: u64, error: String },
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    id: Option<Box<RawValue>>,
+}
+
+/// A text, or a number as it is written.
+#[derive(Debug)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        match raw.get().as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw.get()).map(Self).map_err(D::Error::custom),
+            Some(b'-' | b'0'..=b'9') => Ok(Self(raw.get().to_owned())),
+            _ => Err(D::Error::custom("expected a text or a number")),
+        }
     }
-    Value::Object(object).to_string()
+}
+
+fn parse<T: DeserializeOwned>(line: &str) -> Result<T, Refusal> {
+    if line.trim().is_empty() {
+        return Err(Refusal("the line is empty".to_owned()));
+    }
+    serde_json::from_str(line).map_err(|error| {
+        // The parser counts lines of its own, and there is only one.
+        let error = error.to_string();
+        let reason = error.split(" at line 1 column ").collect::<Vec<_>>().join(", at byte ");
+        Refusal(reason)
+    })
 }

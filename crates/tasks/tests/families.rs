@@ -196,6 +196,65 @@ fn training_and_held_out_tasks_are_disjoint_and_about_four_to_one() {
 }
 
 #[test]
+fn impossible_tasks_have_no_solutions_and_do_not_panic() {
+    let impossible = [
+        (
+            "brackets",
+            r#"{"kind":"family","family":"brackets","prefix":"((é","length":2,"kinds":"()"}"#,
+        ),
+        (
+            "brackets",
+            r#"{"kind":"family","family":"brackets","prefix":")","length":2,"kinds":")"}"#,
+        ),
+        ("queens", r#"{"kind":"family","family":"queens","size":3,"placed":[1,2,3,4]}"#),
+        (
+            "word",
+            r#"{"kind":"family","family":"word","letters":"é","length":3,"counted":"a","count":9,"forbidden":""}"#,
+        ),
+        ("path", r#"{"kind":"family","family":"path","edges":[],"start":"a","end":"b"}"#),
+        (
+            "split",
+            r#"{"kind":"expression","target":-7,"operators":"+","operands":{"rule":"free","count":0,"minimum":1,"maximum":0}}"#,
+        ),
+        (
+            "factors",
+            r#"{"kind":"expression","target":-6,"operators":"*","operands":{"rule":"free","count":2,"minimum":2,"maximum":9}}"#,
+        ),
+        (
+            "coins",
+            r#"{"kind":"expression","target":5,"operators":"+","operands":{"rule":"repeated","numbers":[0],"most":3}}"#,
+        ),
+        (
+            "subset-sum",
+            r#"{"kind":"expression","target":-5,"operators":"+","operands":{"rule":"subset","numbers":[]}}"#,
+        ),
+        (
+            "make-24",
+            r#"{"kind":"expression","target":24,"operators":"+","operands":{"rule":"exactly","numbers":[]}}"#,
+        ),
+    ];
+    for (source, check) in impossible {
+        let json = format!(
+            r#"{{"id":"0000000000000001","prompt":"?","check":{check},"metadata":{{"source":"{source}"}}}}"#
+        );
+        let task: Task = serde_json::from_str(&json).unwrap();
+        let solutions = family(source).unwrap().solutions(&task);
+        assert!(solutions.is_none_or(|all| all.is_empty()), "{json}");
+        assert!(!CheckVerifier.verify(&task, "1+1").unwrap().correct(), "{json}");
+    }
+}
+
+#[test]
+fn every_level_has_something_to_train_on() {
+    for family in FAMILIES {
+        for level in family.levels() {
+            let set = generate(family, level..=level, 1, Partition::Train, 8);
+            assert_eq!(set.len(), 1, "{family:?} at level {level}");
+        }
+    }
+}
+
+#[test]
 fn no_task_comes_twice_and_levels_are_mixed() {
     let split = family("split").unwrap();
     let set = generate(split, 1..=5, 40, Partition::Train, 9);

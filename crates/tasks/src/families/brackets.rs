@@ -57,7 +57,8 @@ impl TaskFamily for Brackets {
         let given = rng.random_range(0..=pairs);
         let (prefix, rest) = whole.split_at(given);
         let prompt = format!("{kinds}{length}:{prefix}>");
-        let solutions = ways(&brackets, open_after(&brackets, prefix).len(), length - given);
+        let open = open_after(&brackets, prefix).expect("it is cut off a balanced string");
+        let solutions = ways(&brackets, open.len(), length - given);
         let (prefix, kinds) = (prefix.to_owned(), kinds.to_owned());
         let check = CheckSpec::Family(FamilyCheck::Brackets { prefix, length, kinds });
         Instance::new(self, level, prompt, check, rest.to_owned()).with_solutions(solutions)
@@ -70,8 +71,9 @@ impl TaskFamily for Brackets {
             {
                 let brackets: Vec<char> = kinds.chars().collect();
                 let mut search = Search { brackets: &brackets, found: Vec::new() };
-                let open = open_after(&brackets, prefix);
-                search.continue_from(&mut String::new(), &open, length - prefix.len());
+                let open = open_after(&brackets, prefix)?;
+                let left = length.checked_sub(prefix.chars().count())?;
+                search.continue_from(&mut String::new(), &open, left);
                 Some(search.found)
             }
             _ => None,
@@ -94,18 +96,20 @@ fn ways(brackets: &[char], open: usize, left: usize) -> u64 {
     counts[open]
 }
 
-/// The brackets that a beginning leaves open, as places of their closing ones.
-fn open_after(brackets: &[char], prefix: &str) -> Vec<usize> {
+/// The brackets that a beginning leaves open, as places of their closing ones; nothing if no
+/// balanced string begins so.
+fn open_after(brackets: &[char], prefix: &str) -> Option<Vec<usize>> {
     let mut open = Vec::new();
     for bracket in prefix.chars() {
-        match brackets.iter().position(|other| *other == bracket) {
-            Some(place) if place % 2 == 0 => open.push(place + 1),
-            _ => {
-                open.pop();
-            }
+        let place = brackets.iter().position(|other| *other == bracket)?;
+        if place % 2 == 0 {
+            open.push(place + 1);
+        } else if open.pop() != Some(place) {
+            return None;
         }
     }
-    open
+    // Each opening bracket needs its closing one.
+    brackets.len().is_multiple_of(2).then_some(open)
 }
 
 /// A balanced string, uniform over all of that length.
@@ -171,7 +175,8 @@ mod tests {
     #[test]
     fn what_is_open_must_still_close() {
         let brackets = ['(', ')', '[', ']'];
-        assert_eq!(open_after(&brackets, "([]["), [1, 3]);
+        assert_eq!(open_after(&brackets, "([]["), Some(vec![1, 3]));
+        assert_eq!(open_after(&brackets, "([)"), None);
         assert_eq!(ways(&brackets, 2, 2), 1);
         assert_eq!(ways(&brackets, 2, 1), 0);
         // Open one of two kinds and close it, before, between or after the two that wait.

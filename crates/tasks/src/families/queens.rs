@@ -48,7 +48,7 @@ impl TaskFamily for Queens {
     fn solutions(&self, task: &Task) -> Option<Vec<String>> {
         match &task.check {
             CheckSpec::Family(FamilyCheck::Queens { size, placed })
-                if task.metadata.source == self.name() =>
+                if task.metadata.source == self.name() && placed.len() <= usize::from(*size) =>
             {
                 Some(placements(*size, placed))
             }

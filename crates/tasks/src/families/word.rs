@@ -91,13 +91,14 @@ impl Rules<'_> {
     /// Every word that keeps the rules, in alphabetical order.
     fn words(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.search(&mut String::new(), 0, &mut found);
+        self.search(&mut String::new(), self.length, self.count, &mut found);
         found
     }
 
-    fn search(&self, word: &mut String, counted: usize, found: &mut Vec<String>) {
-        let left = self.length - word.len();
-        if counted > self.count || counted + left < self.count || word.ends_with(self.forbidden) {
+    /// Continues a word by `left` letters, `count` of which must be the counted one.
+    fn search(&self, word: &mut String, left: usize, count: usize, found: &mut Vec<String>) {
+        let broken = !self.forbidden.is_empty() && word.ends_with(self.forbidden);
+        if count > left || broken {
             return;
         }
         if left == 0 {
@@ -105,8 +106,11 @@ impl Rules<'_> {
             return;
         }
         for letter in self.letters.chars() {
+            let Some(count) = count.checked_sub(usize::from(letter == self.counted)) else {
+                continue;
+            };
             word.push(letter);
-            self.search(word, counted + usize::from(letter == self.counted), found);
+            self.search(word, left - 1, count, found);
             word.pop();
         }
     }
@@ -125,5 +129,6 @@ mod tests {
         assert_eq!(rules("ab", 3, 1, "bb"), ["bab"]);
         assert_eq!(rules("ab", 4, 1, "bb"), [""; 0]);
         assert_eq!(rules("abc", 2, 1, "ab"), ["ac", "ba", "ca"]);
+        assert_eq!(rules("aé", 2, 1, ""), ["aé", "éa"]);
     }
 }
