@@ -39,6 +39,7 @@ mod completion;
 mod error;
 mod group;
 mod task;
+mod tests_check;
 mod verdict;
 mod view;
 
@@ -55,6 +56,9 @@ pub use task::Operands;
 pub use task::PromptId;
 pub use task::Task;
 pub use task::TaskMetadata;
+pub use tests_check::ProgramTest;
+pub use tests_check::TestLimits;
+pub use tests_check::TestsCheck;
 pub use verdict::Outcome;
 pub use verdict::Verdict;
 pub use view::GroupView;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::tests_check::TestsCheck;
+
 /// Identity of a prompt: a 64-bit hash of its content, stable across runs and machines.
 ///
 /// Two tasks with the same content have the same id, so a task set can be split into disjoint
@@ -104,6 +106,8 @@ pub enum CheckSpec {
     },
     /// The answer is an arithmetic expression over the integers.
     Expression(ExpressionCheck),
+    /// The answer is a program that must pass tests.
+    Tests(TestsCheck),
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.

@@ -27,6 +27,7 @@
 //! assert_eq!(CheckVerifier.verify(&task, "").unwrap().outcome, Outcome::NoAnswer);
 //! ```
 
+mod code;
 mod evaluate;
 mod exact;
 mod expression;
@@ -34,6 +35,15 @@ mod format;
 mod reward;
 mod verifier;
 
+pub use code::sandbox::End;
+pub use code::sandbox::Finished;
+pub use code::sandbox::Layer;
+pub use code::sandbox::Layers;
+pub use code::sandbox::Limits;
+pub use code::sandbox::Sandbox;
+pub use code::sandbox::SandboxConfig;
+pub use code::sandbox::SandboxError;
+pub use code::sandbox::Wish;
 pub use evaluate::EvaluateError;
 pub use evaluate::Evaluation;
 pub use evaluate::evaluate;

@@ -1,0 +1,3 @@
+//! Programs judged by tests.
+
+pub(crate) mod sandbox;
