@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
+use crate::code::CodeVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
 
@@ -45,9 +46,14 @@ impl VerifyError {
     pub(crate) fn unsupported(verifier: &'static str, task: &Task) -> Self {
         Self::UnsupportedCheck { task: task.id, verifier, check: format!("{:?}", task.check) }
     }
+
+    pub(crate) fn infrastructure(task: &Task, reason: impl std::fmt::Display) -> Self {
+        Self::Infrastructure { task: task.id, reason: reason.to_string() }
+    }
 }
 
-/// Judges by the task's own check: [`ExactMatch`] or [`IntegerExpression`].
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`] or [`CodeVerifier`] (in its
+/// shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -56,6 +62,9 @@ impl Verifier for CheckVerifier {
         match &task.check {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            CheckSpec::Tests(_) => CodeVerifier::shared()
+                .map_err(|error| VerifyError::infrastructure(task, error))?
+                .verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }

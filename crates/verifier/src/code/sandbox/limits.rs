@@ -67,3 +67,14 @@ pub struct Finished {
     /// Processor time it took, the interpreter's start included.
     pub cpu: Duration,
 }
+
+impl Limits {
+    /// The same with another bound on processor time, and three times that plus 2 s by the clock.
+    #[must_use]
+    pub fn with_time_ms(mut self, millis: u64) -> Self {
+        // A day is long enough; more would overflow where bounds are multiplied.
+        self.time = Duration::from_millis(millis.min(86_400_000));
+        self.wall = self.time * 3 + Duration::from_secs(2);
+        self
+    }
+}

@@ -49,6 +49,13 @@ impl Plan {
         Layers { absent: self.absent.clone() }
     }
 
+    /// Gives another reason for a layer that is absent.
+    pub(super) fn explain(&mut self, layer: Layer, reason: String) {
+        if let Some((_, old)) = self.absent.iter_mut().find(|(absent, _)| *absent == layer) {
+            *old = reason;
+        }
+    }
+
     /// True if a child has its own mounts.
     pub(super) fn mounts(&self) -> bool {
         self.namespaces != Namespaces::None

@@ -4,10 +4,12 @@
 # script: runs it with its own standard input and output.
 # serve:  runs it, then evaluates the expressions that come in at 5 and answers at 4.
 # A frame is a line `kind length` and `length` bytes.
-import sys
+import builtins, sys
 
 
 def start():
+    # What `site` would add and programs use.
+    builtins.exit = builtins.quit = sys.exit
     if sys.argv[2:]:
         sys.path[:] = sys.argv[2:]
     mode = sys.argv[1]
