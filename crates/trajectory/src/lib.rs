@@ -40,6 +40,7 @@ mod error;
 mod family_check;
 mod group;
 mod task;
+mod tests_check;
 mod verdict;
 mod view;
 
@@ -57,6 +58,9 @@ pub use task::Operands;
 pub use task::PromptId;
 pub use task::Task;
 pub use task::TaskMetadata;
+pub use tests_check::ProgramTest;
+pub use tests_check::TestLimits;
+pub use tests_check::TestsCheck;
 pub use verdict::Outcome;
 pub use verdict::Verdict;
 pub use view::GroupView;

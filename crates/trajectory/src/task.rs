@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::family_check::FamilyCheck;
+use crate::tests_check::TestsCheck;
 
 /// Identity of a prompt: a 64-bit hash of its content, stable across runs and machines.
 ///
@@ -108,6 +109,8 @@ pub enum CheckSpec {
     Expression(ExpressionCheck),
     /// The answer solves an instance of a procedural family: a path, a placement, a word.
     Family(FamilyCheck),
+    /// The answer is a program that must pass tests.
+    Tests(TestsCheck),
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.

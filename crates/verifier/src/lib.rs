@@ -28,6 +28,7 @@
 //! assert_eq!(CheckVerifier.verify(&task, "").unwrap().outcome, Outcome::NoAnswer);
 //! ```
 
+mod code;
 mod evaluate;
 mod exact;
 mod expression;
@@ -36,6 +37,30 @@ mod format;
 mod reward;
 mod verifier;
 
+pub use code::CodeError;
+pub use code::CodeReport;
+pub use code::CodeRequest;
+pub use code::CodeResponse;
+pub use code::CodeSource;
+pub use code::CodeStyle;
+pub use code::CodeVerifier;
+pub use code::Extent;
+pub use code::RequestError;
+pub use code::TestVerdict;
+pub use code::WireLimits;
+pub use code::WireTest;
+pub use code::extract_code;
+pub use code::judge_code;
+pub use code::judge_request;
+pub use code::sandbox::End;
+pub use code::sandbox::Finished;
+pub use code::sandbox::Layer;
+pub use code::sandbox::Layers;
+pub use code::sandbox::Limits;
+pub use code::sandbox::Sandbox;
+pub use code::sandbox::SandboxConfig;
+pub use code::sandbox::SandboxError;
+pub use code::sandbox::Wish;
 pub use evaluate::EvaluateError;
 pub use evaluate::Evaluation;
 pub use evaluate::evaluate;

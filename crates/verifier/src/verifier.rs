@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
+use crate::code::CodeVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
 use crate::family::FamilyInstance;
@@ -46,9 +47,14 @@ impl VerifyError {
     pub(crate) fn unsupported(verifier: &'static str, task: &Task) -> Self {
         Self::UnsupportedCheck { task: task.id, verifier, check: format!("{:?}", task.check) }
     }
+
+    pub(crate) fn infrastructure(task: &Task, reason: impl std::fmt::Display) -> Self {
+        Self::Infrastructure { task: task.id, reason: reason.to_string() }
+    }
 }
 
-/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`] or [`FamilyInstance`].
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`FamilyInstance`] or
+/// [`CodeVerifier`] (in its shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -58,6 +64,9 @@ impl Verifier for CheckVerifier {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
             CheckSpec::Family(_) => FamilyInstance.verify(task, response),
+            CheckSpec::Tests(_) => CodeVerifier::shared()
+                .map_err(|error| VerifyError::infrastructure(task, error))?
+                .verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }

@@ -1,0 +1,176 @@
+# Runs tests, which are trusted, against a program in another process, which is not. No object of the
+# program ever comes here: a call goes out as text, and back comes the literal of a plain value, or
+# the number of an object that stays there.
+import ast, builtins, sys
+
+LONGEST = 8 << 20
+ENDS = (StopIteration, StopAsyncIteration)
+
+
+class ProgramError(Exception):
+    pass
+
+
+class ProgramGone(BaseException):
+    """No test may take the program's end for an exception that it expects."""
+
+
+class Remote:
+    """An object of the program. Only plain values are compared: its own word on that is worthless."""
+
+    def __init__(self, expression):
+        object.__setattr__(self, "_expression", expression)
+
+    def __call__(self, *positional, **named):
+        parts = [encode(value) for value in positional]
+        parts += [key + "=" + encode(value) for key, value in named.items()]
+        return ask(self._expression + "(" + ", ".join(parts) + ")")
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return ask(self._expression + "." + name)
+
+    def __setattr__(self, name, value):
+        ask("setattr(" + self._expression + ", " + encode(name) + ", " + encode(value) + ")")
+
+    def __getitem__(self, key):
+        return ask(self._expression + "[" + encode(key) + "]")
+
+    def __len__(self):
+        return ask("len(" + self._expression + ")")
+
+    def __iter__(self):
+        return iter(ask("list(" + self._expression + ")"))
+
+    def __str__(self):
+        return str(ask("str(" + self._expression + ")"))
+
+    def refuse(self, *_):
+        raise ProgramError("an object of the program is not a plain value")
+
+    __repr__ = __str__
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __hash__ = refuse
+
+
+def encode(value):
+    """Python source of a plain value or of an object that the program has."""
+    kind = type(value)
+    if kind is Remote:
+        return value._expression
+    if kind in (list, tuple, set):
+        items = [encode(item) for item in value]
+        inner = ", ".join(items) + ("," if kind is tuple and items else "")
+        open_, close = {list: "[]", tuple: "()", set: "{}"}[kind]
+        return open_ + inner + close if items or kind is not set else "set()"
+    if kind is frozenset:
+        return "frozenset(" + encode(set(value)) + ")"
+    if kind is dict:
+        items = [encode(key) + ": " + encode(item) for key, item in value.items()]
+        return "{" + ", ".join(items) + "}"
+    if kind is float and value != value:
+        return "float('nan')"
+    if kind is float:
+        return {"inf": "1e999", "-inf": "-1e999"}.get(repr(value), repr(value))
+    if kind in (int, complex, str, bytes, bool, type(None)):
+        return repr(value)
+    if kind is range:
+        return repr(value)
+    raise ProgramError("a " + kind.__name__ + " cannot be handed to the program")
+
+
+def frame(file):
+    head = file.readline(64).split()
+    if len(head) != 2:
+        raise ProgramGone("the program ended")
+    length = int(head[1])
+    if length > LONGEST:
+        raise ProgramGone("the program answered too much")
+    text = file.read(length)
+    if len(text) < length:
+        raise ProgramGone("the program ended")
+    return head[0].decode("latin-1"), text.decode("utf-8")
+
+
+def ask(expression):
+    data = expression.encode("utf-8", "surrogatepass")
+    requests.write(b"eval %d\n%s" % (len(data), data))
+    requests.flush()
+    kind, text = frame(replies)
+    if kind == "value":
+        return ast.literal_eval(text)
+    if kind == "items":
+        return iter(ast.literal_eval(text))
+    if kind == "handle":
+        return Remote("_handles_[%d]" % int(text))
+    # The program says what it raised. Exceptions that end loops or the judge are not for it to use.
+    error = getattr(builtins, text, None) if kind == "raised" else None
+    if isinstance(error, type) and issubclass(error, Exception) and not issubclass(error, ENDS):
+        try:
+            error = error("raised by the program")
+        except TypeError:
+            error = ProgramError(text)
+        raise error
+    raise ProgramError(text)
+
+
+def names(tree):
+    """The names a test reads: those it only takes attributes of, and the others."""
+    owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    read = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    plain = {node.id for node in read if id(node) not in owners}
+    return {node.id for node in read} - plain, plain
+
+
+def prepare(tree, entry):
+    """What the names of a test stand for: the program's objects, but never in place of Python's."""
+    space = {"__name__": "test"}
+    modules, plain = names(tree)
+    for name in sorted(modules | plain):
+        if name in modules and name in sys.stdlib_module_names:
+            space[name] = __import__(name)
+        elif name == "candidate" and entry:
+            space[name] = ask(entry)
+        elif name == entry or not hasattr(builtins, name):
+            try:
+                space[name] = ask(name)
+            except NameError:
+                pass
+    return space
+
+
+def run(source, entry):
+    try:
+        tree = ast.parse(source)
+        code = compile(tree, "<test>", "exec")
+    except (SyntaxError, ValueError) as error:
+        return "broken", str(error)
+    try:
+        exec(code, prepare(tree, entry))
+    except AssertionError as error:
+        return "failed", str(error)[:200]
+    except BaseException as error:
+        return "raised", type(error).__name__
+    return "passed", ""
+
+
+with open(3, "rb") as file:
+    entry = frame(file)[1] or None
+    tests = []
+    while True:
+        try:
+            tests.append(frame(file)[1])
+        except ProgramGone:
+            break
+if hasattr(sys, "set_int_max_str_digits"):
+    sys.set_int_max_str_digits(100000)
+results, replies, requests = open(4, "wb"), open(5, "rb"), open(6, "wb")
+try:
+    loaded = frame(replies)[0] == "loaded"
+except (ProgramGone, ValueError):
+    loaded = False
+for source in tests if loaded else ():
+    kind, text = run(source, entry)
+    data = text.encode("utf-8", "replace")
+    results.write(b"%s %d\n%s" % (kind.encode(), len(data), data))
+    results.flush()
