@@ -9,17 +9,22 @@
 //! cargo run --release --example verify -- --help
 //! ```
 
-#![allow(clippy::print_stderr, reason = "programs talk to people")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
 
+use std::error::Error;
 use std::io::{self, BufRead, Read, Write};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand};
+use fireproof_verifier::{
+    CodeRequest, CodeResponse, CodeVerifier, Sandbox, SandboxConfig, judge_request,
+};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -31,38 +36,88 @@ const LONGEST_LINE: u64 = 64 << 20;
 #[derive(Parser, Debug)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
-    /// What is judged
-    #[arg(value_enum)]
+    #[command(subcommand)]
     what: What,
     /// Lines judged at a time; the answers keep the order of the lines
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, global = true, value_name = "N", default_value = "1")]
     jobs: NonZeroUsize,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Subcommand, Debug)]
 enum What {
     /// Is a bare answer equal to the gold answer?
     Math,
     /// Which answer does a completion give, and is it right?
     Extract,
     /// Does a Python program pass its tests?
-    Code,
+    Code {
+        /// Print the layers of the sandbox and end
+        #[arg(long)]
+        layers: bool,
+        /// The interpreter
+        #[arg(long, value_name = "PATH", default_value = "python3")]
+        interpreter: PathBuf,
+        /// Run programs even where nothing contains them: only for programs that are trusted
+        #[arg(long)]
+        allow_uncontained: bool,
+    },
 }
 
-const EXAMPLES: &str = "TODO";
+const EXAMPLES: &str = "\
+Lines, and what comes out:
+  verify math
+    in  {\"id\":1,\"gold\":\"1/2\",\"pred\":\"0.5\"}
+    out {\"id\":1,\"equal\":true,\"tier\":\"exact\",\"reason\":\"same\"}
+  verify extract
+    in  {\"id\":2,\"completion\":\"So it is \\\\boxed{7}.\",\"mode\":\"auto\",\"gold\":\"7\"}
+    out {\"id\":2,\"extracted\":\"7\",\"correct\":true}
+  verify code
+    in  {\"id\":3,\"style\":\"stdin\",\"code\":\"print(int(input())+1)\",\"tests\":[{\"stdin\":\"1\",\"stdout\":\"2\"}]}
+    out {\"id\":3,\"reward\":1,\"pass_frac\":1.0,\"verdict\":\"passed\"}
+A line that cannot be judged:
+    out {\"id\":null,\"line\":4,\"error\":\"expected ident, at byte 2\"}";
 
 /// Why a line has no answer.
 struct Refusal(String);
 
+impl<E: Error> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match serve(&arguments) {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let judge = match arguments.what {
+        What::Math => Judge::Math,
+        What::Extract => Judge::Extract,
+        What::Code { layers, interpreter, allow_uncontained } => {
+            let config = SandboxConfig { interpreter, allow_uncontained, ..Default::default() };
+            let sandbox = Sandbox::new(&config)?;
+            if layers {
+                println!("Python {}\n{}", sandbox.python_version(), sandbox.layers());
+                return Ok(());
+            }
+            Judge::Code(CodeVerifier::new(Arc::new(sandbox)))
+        }
+    };
+    Ok(serve(&judge, arguments.jobs.get())?)
+}
+
+/// What the lines are, with what it takes to judge them.
+enum Judge {
+    Math,
+    Extract,
+    Code(CodeVerifier),
 }
 
 /// A numbered line on its way to a worker, and where its answer is awaited.
@@ -73,15 +128,14 @@ struct Job {
 }
 
 /// Reads, judges and writes at the same time until the input ends or nobody reads the output.
-fn serve(arguments: &Arguments) -> io::Result<()> {
-    let jobs = arguments.jobs.get();
+fn serve(judge: &Judge, jobs: usize) -> io::Result<()> {
     let (give, take) = sync_channel::<Job>(jobs);
     let take = Mutex::new(take);
     // The writer holds the places of the answers in the order of the lines.
     let (order, ordered) = sync_channel(4 * jobs);
     thread::scope(|scope| {
         for _ in 0..jobs {
-            scope.spawn(|| work(arguments.what, &take));
+            scope.spawn(|| work(judge, &take));
         }
         let writer = scope.spawn(move || write(&ordered, &mut io::stdout().lock()));
         let read = read(&mut io::stdin().lock(), &give, &order);
@@ -124,12 +178,12 @@ fn next_line(input: &mut dyn BufRead) -> io::Result<Option<Result<Vec<u8>, Refus
 }
 
 /// Judges lines until there are no more.
-fn work(what: What, take: &Mutex<Receiver<Job>>) {
+fn work(judge: &Judge, take: &Mutex<Receiver<Job>>) {
     loop {
         let job = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { number, line, answer }) = job else { return };
         // Nobody waits any more once the output is closed.
-        let _ = answer.send(respond(what, number, line));
+        let _ = answer.send(respond(judge, number, line));
     }
 }
 
@@ -144,19 +198,28 @@ fn write(ordered: &Receiver<Receiver<String>>, out: &mut dyn Write) -> io::Resul
 }
 
 /// The answer to one line as JSON.
-fn respond(what: What, number: u64, line: Result<Vec<u8>, Refusal>) -> String {
+fn respond(judge: &Judge, number: u64, line: Result<Vec<u8>, Refusal>) -> String {
     let mut id = None;
     let judged = catch_unwind(AssertUnwindSafe(|| {
         let line = line?;
         let line = std::str::from_utf8(&line).map_err(|error| {
             Refusal(format!("not UTF-8 at byte {} of the line", error.valid_up_to() + 1))
         })?;
+        // Some editors begin a file with a byte-order mark.
+        let line = line.strip_prefix('\u{feff}').unwrap_or(line).trim();
+        // A list would do for an object as far as the parser is concerned.
+        if !line.starts_with('{') {
+            return Err(Refusal(
+                if line.is_empty() { "the line is empty" } else { "the line is not a JSON object" }
+                    .to_owned(),
+            ));
+        }
         // A line of the wrong form may still say whose answer it is.
         id = serde_json::from_str(line).map_or(None, |Identity { id }| id);
-        match what {
-            What::Math => math(&parse(line)?).map(Answer::Math),
-            What::Extract => extract(&parse(line)?).map(Answer::Extract),
-            What::Code => code(&parse(line)?).map(Answer::Code),
+        match judge {
+            Judge::Math => math(&parse(line)?).map(Answer::Math),
+            Judge::Extract => extract(&parse(line)?).map(Answer::Extract),
+            Judge::Code(verifier) => code(verifier, &parse(line)?).map(Answer::Code),
         }
     }));
     let judged = judged.unwrap_or_else(|_| Err(Refusal("the judge failed: a bug".to_owned())));
@@ -188,6 +251,19 @@ struct Identity {
     id: Option<Box<RawValue>>,
 }
 
+/// Calls, asserts or input and output, in the sandbox.
+fn code(verifier: &CodeVerifier, request: &CodeRequest) -> Result<CodeAnswer, Refusal> {
+    let CodeResponse { reward, pass_frac, verdict, .. } = judge_request(verifier, request)?;
+    Ok(CodeAnswer { reward, pass_frac, verdict })
+}
+
+#[derive(Serialize)]
+struct CodeAnswer {
+    reward: u8,
+    pass_frac: f64,
+    verdict: &'static str,
+}
+
 /// A text, or a number as it is written.
 #[derive(Debug)]
 struct Text(String);
@@ -204,9 +280,6 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 fn parse<T: DeserializeOwned>(line: &str) -> Result<T, Refusal> {
-    if line.trim().is_empty() {
-        return Err(Refusal("the line is empty".to_owned()));
-    }
     serde_json::from_str(line).map_err(|error| {
         // The parser counts lines of its own, and there is only one.
         let error = error.to_string();
