@@ -31,6 +31,7 @@ mod evaluate;
 mod exact;
 mod expression;
 mod format;
+pub mod math;
 mod reward;
 mod verifier;
 
