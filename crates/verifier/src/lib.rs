@@ -34,6 +34,7 @@ mod exact;
 mod expression;
 mod family;
 mod format;
+pub mod math;
 mod reward;
 mod verifier;
 
