@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use clap::{Parser, Subcommand};
+use fireproof_verifier::math::{Comparison, Policy, Reason, Tier, equal};
 use fireproof_verifier::{
     CodeRequest, CodeResponse, CodeVerifier, Sandbox, SandboxConfig, judge_request,
 };
@@ -217,7 +218,7 @@ fn respond(judge: &Judge, number: u64, line: Result<Vec<u8>, Refusal>) -> String
         // A line of the wrong form may still say whose answer it is.
         id = serde_json::from_str(line).map_or(None, |Identity { id }| id);
         match judge {
-            Judge::Math => math(&parse(line)?).map(Answer::Math),
+            Judge::Math => Ok(Answer::Math(math(&parse(line)?))),
             Judge::Extract => extract(&parse(line)?).map(Answer::Extract),
             Judge::Code(verifier) => code(verifier, &parse(line)?).map(Answer::Code),
         }
@@ -249,6 +250,36 @@ enum Answer {
 #[derive(Deserialize)]
 struct Identity {
     id: Option<Box<RawValue>>,
+}
+
+/// A bare answer against the gold answer.
+#[derive(Deserialize)]
+struct MathLine {
+    gold: Text,
+    pred: Text,
+}
+
+#[derive(Serialize)]
+struct MathAnswer {
+    equal: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<Tier>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    /// What is wrong with the gold answer: an error of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+fn math(line: &MathLine) -> MathAnswer {
+    match equal(&line.gold.0, &line.pred.0, &Policy::default()) {
+        Ok(Comparison { equal, tier, reason }) => {
+            MathAnswer { equal, tier: Some(tier), reason: Some(reason), error: None }
+        }
+        Err(error) => {
+            MathAnswer { equal: false, tier: None, reason: None, error: Some(error.to_string()) }
+        }
+    }
 }
 
 /// Calls, asserts or input and output, in the sandbox.
