@@ -104,6 +104,11 @@ pub enum CheckSpec {
     },
     /// The answer is an arithmetic expression over the integers.
     Expression(ExpressionCheck),
+    /// The answer is mathematically equal to this one.
+    Math {
+        /// The right answer, in LaTeX or plain text.
+        answer: String,
+    },
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.

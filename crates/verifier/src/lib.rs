@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`ExactMatch`] | the text equals the answer up to surrounding white space |
 //! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
-//! | [`CheckVerifier`] | by the task's own check, one of the two above |
+//! | [`MathAnswer`](math::MathAnswer) | the answer in the text is mathematically equal to the task's |
+//! | [`CheckVerifier`] | by the task's own check, one of the three above |
 //! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
 //!
 //! ```

@@ -6,6 +6,7 @@ use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
+use crate::math::{GoldError, MathAnswer};
 
 /// Judges the text of a completion against its task.
 pub trait Verifier: Debug + Send + Sync {
@@ -31,6 +32,14 @@ pub enum VerifyError {
         /// The check, as it stands in the task.
         check: String,
     },
+    /// The task's own answer cannot be judged, so nothing can be compared with it.
+    #[error("task {task}: {error}")]
+    Gold {
+        /// The task.
+        task: PromptId,
+        /// What is wrong with the answer.
+        error: GoldError,
+    },
     /// Something that the judge depends on failed (for verifiers outside this crate).
     #[error("task {task}: the judge failed: {reason}")]
     Infrastructure {
@@ -47,7 +56,7 @@ impl VerifyError {
     }
 }
 
-/// Judges by the task's own check: [`ExactMatch`] or [`IntegerExpression`].
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`] or [`MathAnswer`].
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -56,6 +65,7 @@ impl Verifier for CheckVerifier {
         match &task.check {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            CheckSpec::Math { .. } => MathAnswer::default().verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }
