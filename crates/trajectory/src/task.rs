@@ -111,6 +111,11 @@ pub enum CheckSpec {
     Family(FamilyCheck),
     /// The answer is a program that must pass tests.
     Tests(TestsCheck),
+    /// The answer is mathematically equal to this one.
+    Math {
+        /// The right answer, in LaTeX or plain text.
+        answer: String,
+    },
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.

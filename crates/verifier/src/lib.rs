@@ -10,6 +10,8 @@
 //! | [`ExactMatch`] | the text equals the answer up to surrounding white space |
 //! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
 //! | [`FamilyInstance`] | the text solves an instance of a procedural family: a path, a word, ... |
+//! | [`MathAnswer`](math::MathAnswer) | the answer in the text is mathematically equal to the task's |
+//! | [`CodeVerifier`] | the program in the text passes the task's tests, in a sandbox |
 //! | [`CheckVerifier`] | by the task's own check, one of those above |
 //! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
 //!

@@ -21,6 +21,7 @@ mod compare;
 mod complex;
 mod elementary;
 mod expression;
+mod extract;
 mod form;
 mod gold;
 mod lexer;
@@ -46,15 +47,20 @@ mod special;
 mod token;
 mod transcendental;
 mod unit;
+mod verifier;
 mod words;
 mod wrapping;
 
+pub use extract::Extracted;
+pub use extract::Extraction;
+pub use extract::extract;
 pub use gold::Gold;
 pub use outcome::Comparison;
 pub use outcome::GoldError;
 pub use outcome::Reason;
 pub use outcome::Tier;
 pub use policy::Policy;
+pub use verifier::MathAnswer;
 
 /// Is the prediction, a bare answer, equal to the gold answer?
 ///

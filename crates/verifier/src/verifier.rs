@@ -8,6 +8,7 @@ use crate::code::CodeVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
 use crate::family::FamilyInstance;
+use crate::math::{GoldError, MathAnswer};
 
 /// Judges the text of a completion against its task.
 pub trait Verifier: Debug + Send + Sync {
@@ -33,6 +34,14 @@ pub enum VerifyError {
         /// The check, as it stands in the task.
         check: String,
     },
+    /// The task's own answer cannot be judged, so nothing can be compared with it.
+    #[error("task {task}: {error}")]
+    Gold {
+        /// The task.
+        task: PromptId,
+        /// What is wrong with the answer.
+        error: GoldError,
+    },
     /// Something that the judge depends on failed (for verifiers outside this crate).
     #[error("task {task}: the judge failed: {reason}")]
     Infrastructure {
@@ -53,8 +62,8 @@ impl VerifyError {
     }
 }
 
-/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`FamilyInstance`] or
-/// [`CodeVerifier`] (in its shared sandbox).
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`MathAnswer`],
+/// [`FamilyInstance`] or [`CodeVerifier`] (in its shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -67,6 +76,7 @@ impl Verifier for CheckVerifier {
             CheckSpec::Tests(_) => CodeVerifier::shared()
                 .map_err(|error| VerifyError::infrastructure(task, error))?
                 .verify(task, response),
+            CheckSpec::Math { .. } => MathAnswer::default().verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }

@@ -144,6 +144,22 @@ impl Gold {
         Ok(Self { answer })
     }
 
+    /// True if the answer is the letter of a multiple choice.
+    pub(crate) fn is_choice(&self) -> bool {
+        let choice =
+            |reading: &Value| matches!(reading, Value::Choice(letter, _) if *letter <= 'J');
+        self.answer.readings.iter().any(choice)
+    }
+
+    /// The number of answers that it lists.
+    pub(crate) fn items(&self) -> usize {
+        match self.answer.readings.first() {
+            Some(Value::List { items, .. } | Value::Set(items)) => items.len(),
+            Some(Value::Scalar(quantity)) => 1 << quantity.expression.choices().0,
+            _ => 1,
+        }
+    }
+
     /// Compares a bare prediction with it.
     #[must_use]
     pub fn compare(&self, prediction: &str, policy: &Policy) -> Comparison {
