@@ -1,6 +1,8 @@
 //! Programs judged by tests: right ones pass, wrong ones and cheats do not.
 
-use fireproof_trajectory::{CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestsCheck};
+use fireproof_trajectory::{
+    CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestsCheck,
+};
 use fireproof_verifier::{
     CheckVerifier, CodeError, CodeReport, CodeVerifier, Extent, TestVerdict, Verifier, VerifyError,
     judge_code,
@@ -97,7 +99,9 @@ fn functions_are_judged_by_their_values() {
     assert!(judge(program, &asserts(&[&format!("assert f(2, k=2) == {value}")])).passed());
     assert!(judge("def f(): return (1, [2])", &call("f", "", "[1, (2,)]")).passed());
     assert!(!judge("def f(): return (1, [2])", &asserts(&["assert f() == [1, [2]]"])).passed());
-    assert!(judge("def f(n): return 3 ** n", &call("f", "10000", "0")).tests == [TestVerdict::Wrong]);
+    assert!(
+        judge("def f(n): return 3 ** n", &call("f", "10000", "0")).tests == [TestVerdict::Wrong]
+    );
     let big = format!("1{}", "0".repeat(6000));
     assert!(judge("def f(n): return 10 ** n", &call("f", "6000", &big)).passed());
 }
