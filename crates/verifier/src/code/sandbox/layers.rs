@@ -8,7 +8,7 @@ pub enum Layer {
     /// Bounds on processor time, time by the clock, memory, file size and output; a session of its
     /// own; an empty environment; nothing inherited but the pipes.
     Bounds,
-    /// No program run inside gains rights.
+    /// No capabilities, and no program run inside gains rights.
     NoNewPrivileges,
     /// Only listed system calls: no processes, sockets, signals, `ptrace`, mounts.
     Seccomp,

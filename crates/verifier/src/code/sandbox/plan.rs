@@ -18,6 +18,8 @@ use super::step::Step;
 const INSIDE: &str = "/scratch";
 /// Where the new root is put together; nothing the interpreter needs may lie below it.
 const MOUNT_POINTS: [&str; 6] = ["/mnt", "/srv", "/media", "/opt", "/tmp", "/sys"];
+/// File descriptors that a program may have.
+const OPEN_FILES: u64 = 64;
 /// Users that a child of root may become: those that systemd hands out for the same purpose.
 const SPARE_USERS: std::ops::Range<u32> = 61_184..65_280;
 
@@ -131,12 +133,15 @@ pub(super) fn steps(plan: &Plan, setting: &Setting<'_>) -> Result<Vec<Step>, Str
     steps.extend(setting.user.map(Step::User));
     steps.push(Step::DieWithParent);
     steps.push(Step::NoNewPrivileges);
+    steps.push(Step::NoCapabilities);
     if let (Some(abi), Some(ruleset)) = (plan.landlock, setting.ruleset) {
         let rights = ruleset::scratch_rights(abi);
         steps.push(Step::LandlockAllow(ruleset, text(scratch)?, rights));
         steps.push(Step::Landlock(ruleset));
     }
     steps.push(Step::CloseFrom(u32::try_from(setting.files.len()).unwrap_or(u32::MAX)));
+    // Only now, because the host may have more files open than that.
+    steps.push(Step::Limit(libc::RLIMIT_NOFILE as u32, OPEN_FILES));
     if plan.seccomp {
         let filters = seccomp::filters(plan.bounds_processes(), plan.mounts())?;
         steps.extend(filters.into_iter().map(Step::Seccomp));
@@ -162,7 +167,6 @@ fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
         (libc::RLIMIT_AS, limits.memory),
         (libc::RLIMIT_STACK, stack),
         (libc::RLIMIT_FSIZE, limits.scratch),
-        (libc::RLIMIT_NOFILE, 64),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MEMLOCK, 0),
         (libc::RLIMIT_MSGQUEUE, 0),

@@ -43,6 +43,8 @@ pub(super) enum Step {
     DieWithParent,
     /// No program run from here on gains rights.
     NoNewPrivileges,
+    /// Gives up all capabilities; with the step before, no program run from here on regains them.
+    NoCapabilities,
     /// Puts a file descriptor of the host at a number below ten.
     Place(RawFd, RawFd),
     /// Allows a folder in a Landlock ruleset (ruleset, folder, access rights).
@@ -97,6 +99,7 @@ impl Step {
                 Self::User(id) => user(*id),
                 Self::DieWithParent => prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong),
                 Self::NoNewPrivileges => prctl(libc::PR_SET_NO_NEW_PRIVS, 1),
+                Self::NoCapabilities => no_capabilities(),
                 Self::Place(from, to) => c_long::from(libc::dup2(*from, *to)),
                 Self::LandlockAllow(ruleset, folder, access) => {
                     landlock_allow(*ruleset, folder, *access)
@@ -237,6 +240,15 @@ unsafe fn prctl(option: c_int, value: c_ulong) -> c_long {
     let zero: c_ulong = 0;
     // SAFETY: the options used take integers.
     c_long::from(unsafe { libc::prctl(option, value, zero, zero, zero) })
+}
+
+#[expect(unsafe_code, reason = "capset(2)")]
+unsafe fn no_capabilities() -> c_long {
+    const VERSION_3: u32 = 0x2008_0522;
+    // `struct __user_cap_header_struct` and two of `__user_cap_data_struct`.
+    let (header, none) = ([VERSION_3, 0], [0u32; 6]);
+    // SAFETY: both have the kernel's layout for this version.
+    unsafe { libc::syscall(libc::SYS_capset, &raw const header, &raw const none) }
 }
 
 /// `struct landlock_path_beneath_attr` of the kernel.

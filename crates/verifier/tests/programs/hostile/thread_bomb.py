@@ -1,0 +1,13 @@
+# end: Exited(0)
+# Starts threads until it can start no more; there must be an end, and soon.
+import _thread, time
+
+_thread.stack_size(32768)
+started = 0
+try:
+    while started < 5000:
+        _thread.start_new_thread(time.sleep, (1,))
+        started += 1
+except RuntimeError:
+    pass
+print("contained" if started < 40 else "escaped: %d threads" % started)
