@@ -22,7 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use clap::{Parser, Subcommand};
-use fireproof_verifier::math::{Comparison, Policy, Reason, Tier, equal};
+use fireproof_verifier::math::{
+    self, Comparison, Extracted, Extraction, Gold, Policy, Reason, Tier,
+};
 use fireproof_verifier::{
     CodeRequest, CodeResponse, CodeVerifier, Sandbox, SandboxConfig, judge_request,
 };
@@ -63,6 +65,10 @@ enum What {
         allow_uncontained: bool,
     },
 }
+
+/// The modes of [`Extraction::mode`].
+const MODES: [&str; 9] =
+    ["auto", "tags", "boxed", "gsm8k", "phrase", "choice", "dollars", "last_number", "whole"];
 
 const EXAMPLES: &str = "\
 Lines, and what comes out:
@@ -218,7 +224,7 @@ fn respond(judge: &Judge, number: u64, line: Result<Vec<u8>, Refusal>) -> String
         // A line of the wrong form may still say whose answer it is.
         id = serde_json::from_str(line).map_or(None, |Identity { id }| id);
         match judge {
-            Judge::Math => Ok(Answer::Math(math(&parse(line)?))),
+            Judge::Math => Ok(Answer::Math(compare(&parse(line)?))),
             Judge::Extract => extract(&parse(line)?).map(Answer::Extract),
             Judge::Code(verifier) => code(verifier, &parse(line)?).map(Answer::Code),
         }
@@ -271,8 +277,8 @@ struct MathAnswer {
     error: Option<String>,
 }
 
-fn math(line: &MathLine) -> MathAnswer {
-    match equal(&line.gold.0, &line.pred.0, &Policy::default()) {
+fn compare(line: &MathLine) -> MathAnswer {
+    match math::equal(&line.gold.0, &line.pred.0, &Policy::default()) {
         Ok(Comparison { equal, tier, reason }) => {
             MathAnswer { equal, tier: Some(tier), reason: Some(reason), error: None }
         }
@@ -280,6 +286,42 @@ fn math(line: &MathLine) -> MathAnswer {
             MathAnswer { equal: false, tier: None, reason: None, error: Some(error.to_string()) }
         }
     }
+}
+
+/// A completion, where to look for its answer, and the gold answer.
+#[derive(Deserialize)]
+struct ExtractLine {
+    completion: String,
+    mode: Option<String>,
+    gold: Option<Text>,
+}
+
+#[derive(Serialize)]
+struct ExtractAnswer {
+    extracted: Option<String>,
+    /// Nothing without a gold answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correct: Option<bool>,
+    /// What is wrong with the gold answer: an error of the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+fn extract(line: &ExtractLine) -> Result<ExtractAnswer, Refusal> {
+    let mode = line.mode.as_deref().unwrap_or("auto");
+    let strategies = Extraction::mode(mode)
+        .ok_or_else(|| Refusal(format!("`{mode}` is no mode: {}", MODES.join(", "))))?;
+    let (gold, error) = match line.gold.as_ref().map(|gold| Gold::read(&gold.0)).transpose() {
+        Ok(gold) => (gold, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let found = math::extract(&line.completion, &strategies, gold.as_ref());
+    let equal = |gold: &Gold| {
+        let equal = |found: &Extracted| gold.compare(&found.text, &Policy::default()).equal;
+        found.as_ref().is_some_and(equal)
+    };
+    let correct = if error.is_some() { Some(false) } else { gold.as_ref().map(equal) };
+    Ok(ExtractAnswer { extracted: found.map(|found| found.text), correct, error })
 }
 
 /// Calls, asserts or input and output, in the sandbox.

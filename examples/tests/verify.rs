@@ -148,6 +148,56 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 }
 
 #[test]
+fn answers_are_extracted_as_the_mode_says() {
+    let cases = [
+        ("auto", r"Thus $\boxed{\frac{1}{2}}$.", "0.5", Some(r"\frac{1}{2}"), true),
+        ("boxed", r"\boxed{3} or rather \boxed{4}", "4", Some("4"), true),
+        ("boxed", r"It is \boxed{4", "4", None, false),
+        ("gsm8k", "2*3=<<2*3=6>>6\n#### 6", "6", Some("6"), true),
+        ("gsm8k", r"\boxed{6}", "6", None, false),
+        ("tags", "<think>7</think><answer> 8 </answer>", "8", Some("8"), true),
+        ("choice", "A guess: the answer is (C).", "C", Some("C"), true),
+        ("phrase", "So the answer is 12.", "12", Some("12"), true),
+        ("last_number", "first 3, then 1,250 in all", "1250", Some("1,250"), true),
+        ("whole", "x = 5", "5", Some("x = 5"), true),
+        ("auto", "<think>it may be 7", "7", None, false),
+        ("auto", "", "7", None, false),
+    ];
+    let rows: Vec<Value> = cases
+        .iter()
+        .map(|(mode, completion, gold, ..)| json!({"mode": mode, "completion": completion, "gold": gold}))
+        .collect();
+    for (answer, (mode, completion, _, extracted, correct)) in
+        answers(&["extract"], lines(&rows)).iter().zip(cases)
+    {
+        let expected = json!({"id": null, "extracted": extracted, "correct": correct});
+        assert_eq!(*answer, expected, "{mode}: {completion}");
+    }
+}
+
+#[test]
+fn an_unknown_mode_is_an_error_that_lists_the_modes() {
+    let row = |mode: &str| json!({"id": 1, "mode": mode, "completion": "7", "gold": "7"});
+    let found = answers(&["extract"], lines(&[row("guess"), row("whole")]));
+    assert_eq!(found[1]["correct"], true);
+    let error = found[0]["error"].as_str().expect("an error");
+    let (start, modes) = error.split_once(": ").expect("a list");
+    assert_eq!((start, &found[0]["line"]), ("`guess` is no mode", &json!(1)));
+    let rows: Vec<Value> = modes.split(", ").map(row).collect();
+    assert_eq!(rows.len(), 9);
+    assert!(answers(&["extract"], lines(&rows)).iter().all(|answer| answer["error"].is_null()));
+}
+
+#[test]
+fn a_completion_without_mode_and_gold_shows_its_answer() {
+    let found = answers(&["extract"], lines(&[json!({"completion": r"\boxed{1/3}"})]));
+    assert_eq!(found, [json!({"id": null, "extracted": "1/3"})]);
+    let found = answers(&["extract"], lines(&[json!({"completion": "#### 2", "gold": "1/0"})]));
+    assert_eq!((&found[0]["extracted"], &found[0]["correct"]), (&json!("2"), &json!(false)));
+    assert!(found[0]["error"].as_str().is_some_and(|error| error.contains("gold")));
+}
+
+#[test]
 fn programs_are_judged_by_output_calls_and_asserts() {
     let double = "def f(x):\n    return 2 * x\n";
     let fenced = format!("It doubles:\n```python\n{double}```\n");
@@ -236,5 +286,5 @@ fn a_misspelt_command_is_named() {
     let output = verify(&["maths"], b"");
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    assert!(message.contains("maths") && message.contains("extract"), "{message}");
+    assert!(message.contains("'maths'") && message.contains("'math'"), "{message}");
 }

@@ -75,6 +75,7 @@ pub use generate::Partition;
 pub use generate::generate;
 pub use readers::Answer;
 pub use readers::Fields;
+pub use readers::Judge;
 pub use readers::LONGEST_LINE;
 pub use readers::Layout;
 pub use readers::ReadError;

@@ -39,6 +39,7 @@ pub use error::ReadError;
 pub use error::ReadProblem;
 pub use layout::Answer;
 pub use layout::Fields;
+pub use layout::Judge;
 pub use layout::Layout;
 pub use lines::LONGEST_LINE;
 pub use record::Record;

@@ -18,7 +18,7 @@ fn read(name: &str, layout: Layout) -> (Vec<String>, ReadReport) {
     for row in &mut reader {
         rows.push(match row {
             Ok(record) => match &record.task.check {
-                CheckSpec::Exact { answer } => format!("{} -> {answer}", record.task.prompt),
+                CheckSpec::Math { answer } => format!("{} -> {answer}", record.task.prompt),
                 other => format!("{other:?}"),
             },
             Err(error) => error.to_string().rsplit_once(".parquet:").expect("a place").1.to_owned(),

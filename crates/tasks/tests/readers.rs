@@ -24,7 +24,7 @@ fn read(bytes: impl Into<Vec<u8>>, layout: Layout) -> (Vec<String>, ReadReport) 
 
 fn shown(record: &Record) -> String {
     match &record.task.check {
-        CheckSpec::Exact { answer } => format!("{} -> {answer}", record.task.prompt),
+        CheckSpec::Math { answer } => format!("{} -> {answer}", record.task.prompt),
         other => format!("{} -> {other:?}", record.task.prompt),
     }
 }

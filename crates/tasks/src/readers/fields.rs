@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::error::{ReadProblem, shown};
 use super::gold::{after_hashes, last_boxed};
-use super::layout::{Answer, Fields};
+use super::layout::{Answer, Fields, Judge};
 
 type Object<'a> = BTreeMap<String, &'a RawValue>;
 
@@ -33,7 +33,11 @@ pub(super) fn task(fields: &Fields, row: &str) -> Result<(Task, Option<String>),
     }
     let metadata = TaskMetadata { source: fields.source.clone(), level, solutions: None, extra };
     let id = PromptId::of(&prompt);
-    Ok((Task { id, prompt, check: CheckSpec::Exact { answer }, metadata }, demonstration))
+    let check = match fields.judge {
+        Judge::Math => CheckSpec::Math { answer },
+        Judge::Exact => CheckSpec::Exact { answer },
+    };
+    Ok((Task { id, prompt, check, metadata }, demonstration))
 }
 
 pub(super) fn not_json(error: &serde_json::Error, row: &str) -> ReadProblem {
@@ -147,9 +151,18 @@ mod tests {
 
     fn answer(task: &Task) -> &str {
         match &task.check {
-            CheckSpec::Exact { answer } => answer,
+            CheckSpec::Math { answer } | CheckSpec::Exact { answer } => answer,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_layout_says_how_answers_are_judged() {
+        let exact = Fields { judge: Judge::Exact, ..Fields::new("s", "q", "a") };
+        let (first, _) = task(&exact, r#"{"q":"?","a":"yes"}"#).unwrap();
+        assert_eq!(first.check, CheckSpec::Exact { answer: "yes".into() });
+        let (second, _) = task(&fields(Layout::dapo()), r#"{"prompt":"?","answer":7}"#).unwrap();
+        assert_eq!(second.check, CheckSpec::Math { answer: "7".into() });
     }
 
     #[test]

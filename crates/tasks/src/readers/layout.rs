@@ -27,6 +27,9 @@ pub struct Fields {
     pub prompt: String,
     /// Where the gold answer stands; the first that a row has is taken.
     pub answers: Vec<Answer>,
+    /// How answers are judged.
+    #[serde(default)]
+    pub judge: Judge,
     /// A worked solution to learn from, if the set has one.
     #[serde(default)]
     pub demonstration: Option<String>,
@@ -51,6 +54,18 @@ pub enum Answer {
     LastBoxed(String),
 }
 
+/// How the answers to a data set are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Judge {
+    /// The answer is found in the completion and must be mathematically equal to the gold answer.
+    #[default]
+    Math,
+    /// The completion must be the gold answer.
+    Exact,
+}
+
 impl Answer {
     /// The path of the field.
     #[must_use]
@@ -62,13 +77,14 @@ impl Answer {
 }
 
 impl Fields {
-    /// A data set with nothing but a prompt and an answer.
+    /// A data set with nothing but a prompt and an answer that is judged as mathematics.
     #[must_use]
     pub fn new(source: &str, prompt: &str, answer: &str) -> Self {
         Self {
             source: source.to_owned(),
             prompt: prompt.to_owned(),
             answers: vec![Answer::Whole(answer.to_owned())],
+            judge: Judge::default(),
             demonstration: None,
             level: None,
             extra: Vec::new(),
