@@ -18,8 +18,10 @@ pub(crate) enum Failure {
     Budget,
     /// A division by zero, a logarithm of zero and the like: never equal to anything.
     Undefined,
-    /// Neither: this method cannot tell (the sign of a ball around zero, a function without a rule).
+    /// It cannot be read, or this method cannot tell yet: more precision may.
     Unknown,
+    /// This method has no rule for it, whatever the precision.
+    Unsupported,
 }
 
 /// The steps that are left for a comparison.

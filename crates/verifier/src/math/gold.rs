@@ -21,8 +21,10 @@ pub(crate) struct Answer {
     kinds: Vec<Kind>,
     /// At least one.
     readings: Vec<Value>,
-    /// In lower case, for letters of choices.
+    /// A single letter, for choices.
     short: Option<char>,
+    /// The text as words, if it is nothing else.
+    words: Option<String>,
 }
 
 impl Answer {
@@ -57,7 +59,9 @@ impl Answer {
         }
         let short = text.trim_matches(['(', ')', '.', ' ']);
         let short = if short.len() == 1 { short.chars().next() } else { None };
-        Ok(Self { kinds, readings, short })
+        let wordy = text.chars().all(|c| c.is_alphabetic() || c == ' ');
+        let words = if wordy && text.len() > 1 { words(text) } else { None };
+        Ok(Self { kinds, readings, short, words })
     }
 }
 
@@ -132,7 +136,7 @@ impl Gold {
         let answer = Answer::read(text).map_err(|failure| match failure {
             Failure::Budget => GoldError::TooLarge(named()),
             Failure::Undefined => GoldError::Undefined(named()),
-            Failure::Unknown => GoldError::Unreadable(named()),
+            Failure::Unknown | Failure::Unsupported => GoldError::Unreadable(named()),
         })?;
         if let [Value::Scalar(quantity)] = answer.readings.as_slice()
             && quantity.expression.infinity().is_none()
@@ -170,7 +174,9 @@ impl Gold {
             Ok(answer) => answer,
             Err(Failure::Budget) => return Comparison::not(Reason::Budget, Tier::Text),
             Err(Failure::Undefined) => return Comparison::not(Reason::Undefined, Tier::Text),
-            Err(Failure::Unknown) => return Comparison::not(Reason::Unreadable, Tier::Text),
+            Err(Failure::Unknown | Failure::Unsupported) => {
+                return Comparison::not(Reason::Unreadable, Tier::Text);
+            }
         };
         if !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds {
             return Comparison::same(Tier::Text);
@@ -180,6 +186,12 @@ impl Gold {
 
     /// The best comparison of any two readings.
     fn readings(&self, prediction: &Answer, policy: &Policy) -> Comparison {
+        // `YES` may be a product of variables, unless it is compared with a word.
+        let is_text = |answer: &Answer| matches!(answer.readings[..], [Value::Text(_)]);
+        let wordy = is_text(&self.answer) || is_text(prediction);
+        if wordy && self.answer.words.is_some() && self.answer.words == prediction.words {
+            return Comparison::same(Tier::Text);
+        }
         let mut context = Context { policy, budget: super::budget::Budget::new() };
         let mut result = Comparison::not(Reason::Kind, Tier::Exact);
         for gold in &self.answer.readings {

@@ -79,7 +79,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn begins_decimal(&self) -> bool {
-        let digit = self.rest()[1..].starts_with(|c: char| c.is_ascii_digit());
+        let rest = &self.rest()[1..];
+        let digit =
+            rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("\\overline");
         let after_number =
             matches!(self.tokens.last(), Some(Token { kind: Kind::Number { .. }, .. }));
         digit && (self.spaced || !after_number)

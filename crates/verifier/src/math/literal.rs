@@ -58,7 +58,8 @@ fn whole_part(text: &str, grouped: bool) -> (String, usize) {
     {
         let end = at + length + 3;
         // `1 234/567` is a mixed number.
-        if separator == ' ' && text[end..].trim_start().starts_with(['/', '\\', '^', '_']) {
+        let rest = text[end..].trim_start();
+        if separator == ' ' && (rest.starts_with(['/', '^', '_']) || rest.starts_with("\\frac")) {
             break;
         }
         digits.push_str(&text[at + length..end]);

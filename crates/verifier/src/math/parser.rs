@@ -18,7 +18,12 @@ use super::words;
 /// Reads all of `tokens` as one expression.
 pub(crate) fn expression(tokens: &[Token]) -> Result<Expression, Failure> {
     let mut parser = Parser { tokens, at: 0, depth: 0, bars: 0, choices: 0, rest: None };
-    let value = parser.sum()?;
+    let mut value = parser.sum()?;
+    // `n \choose k` without the group around it.
+    if parser.accept(&Kind::Choose) {
+        let below = parser.sum()?;
+        value = Expression::Apply(super::token::Function::Binomial, vec![value, below]);
+    }
     if parser.at < tokens.len() || parser.rest.is_some() {
         return Err(Failure::Unknown);
     }

@@ -51,6 +51,10 @@ pub(crate) fn unwrapped(
     context: &mut Context<'_>,
 ) -> Comparison {
     let (Some(first), Some(last)) = (sides.first(), sides.last()) else { return strangers() };
+    // `22/7 ~ 3.14` is 22/7.
+    if signs.first() == Some(&Sign::Approx) && !names_quantity(first) {
+        return values(gold, first, context);
+    }
     if !says_value(first, last, context) {
         return strangers();
     }
