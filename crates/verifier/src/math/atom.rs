@@ -163,9 +163,8 @@ impl Atoms {
             let mut logarithms = 0;
             for (id, exponent) in monomial {
                 match self.get(*id) {
-                    Atom::Symbol(_) => {}
+                    Atom::Symbol(_) | Atom::I => {}
                     Atom::Surd(base) if is_small_prime(base) => {}
-                    Atom::I => {}
                     Atom::Pi => pi = true,
                     Atom::E => e = true,
                     // Baker: logarithms of primes and 1 are linearly independent.

@@ -50,12 +50,11 @@ impl Answer {
         };
         match value {
             Ok(value) if readings.is_empty() || is_letter(text) => readings.push(value),
-            Ok(_) => {}
             Err(Failure::Budget) => return Err(Failure::Budget),
             Err(_) if readings.is_empty() => {
                 readings.push(Value::Text(words(text).ok_or(Failure::Unknown)?));
             }
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         let short = text.trim_matches(['(', ')', '.', ' ']);
         let short = if short.len() == 1 { short.chars().next() } else { None };

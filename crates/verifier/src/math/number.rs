@@ -34,7 +34,6 @@ pub(crate) fn power_of_ten(exponent: i64) -> Result<RBig, Failure> {
 pub(crate) fn power(base: &RBig, exponent: i64, budget: &mut Budget) -> Result<RBig, Failure> {
     if base.is_zero() {
         return match exponent {
-            0 => Err(Failure::Undefined),
             1.. => Ok(RBig::ZERO),
             _ => Err(Failure::Undefined),
         };

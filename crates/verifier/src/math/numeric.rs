@@ -82,7 +82,7 @@ impl Evaluator<'_> {
         }
     }
 
-    fn constant(&mut self, constant: Constant) -> Result<Complex, Failure> {
+    fn constant(&self, constant: Constant) -> Result<Complex, Failure> {
         let precision = self.precision();
         Ok(match constant {
             Constant::Pi => Complex::real(self.functions.pi()?),

@@ -248,7 +248,7 @@ fn cleared(polynomial: &Polynomial, algebra: &mut Algebra) -> Option<Polynomial>
         for (id, exponent) in monomial {
             match lowest.iter_mut().find(|(known, _)| known == id) {
                 Some((_, low)) if exponent.above * low.below < low.above * exponent.below => {
-                    *low = *exponent
+                    *low = *exponent;
                 }
                 Some(_) => {}
                 None => lowest.push((*id, *exponent)),

@@ -157,13 +157,13 @@ fn agree(
                 return Agreement::Refuted;
             }
             (Err(Failure::Budget), _) | (_, Err(Failure::Budget)) => return Agreement::Unknown,
+            (Err(Failure::Unsupported), _) | (_, Err(Failure::Unsupported)) => {
+                return Agreement::Hopeless;
+            }
             _ => {}
         }
-        let wanted = (2 * precision).max(if precision == 64 { weight + 160 } else { 0 });
-        precision = if precision < MAX_PRECISION { wanted.min(MAX_PRECISION) } else { wanted };
-        if wanted > 4 * MAX_PRECISION {
-            break;
-        }
+        // The first look is cheap; the second should suffice.
+        precision = if precision == 64 { (weight + 160).max(128) } else { 2 * precision };
     }
     Agreement::Unknown
 }
