@@ -4,6 +4,7 @@ use super::answer::Value;
 use super::budget::{Failure, MAX_TEXT};
 use super::clean::clean;
 use super::compare::{Context, values};
+use super::extract::{Extraction, extract};
 use super::form::Algebra;
 use super::lexer;
 use super::normal::normal;
@@ -169,6 +170,9 @@ impl Gold {
         if prediction.trim().is_empty() {
             return Comparison::not(Reason::Empty, Tier::Text);
         }
+        // A bare answer with a box in it: the box says which part is meant.
+        let boxed = extract(prediction, &[Extraction::Boxed, Extraction::Phrase], Some(self));
+        let prediction = boxed.as_ref().map_or(prediction, |found| found.text.as_str());
         let prediction = match Answer::read(prediction) {
             Ok(answer) => answer,
             Err(Failure::Budget) => return Comparison::not(Reason::Budget, Tier::Text),

@@ -81,8 +81,8 @@ fn separator(text: &str, grouped: bool) -> Option<(char, usize)> {
         ("~", ' '),
         ("\\;", ' '),
     ];
-    const TOP: [(&str, char); 3] = [(",\\!", ','), (",", ','), (" ", ' ')];
-    let top = if grouped { &TOP[..] } else { &TOP[..1] };
+    const TOP: [(&str, char); 4] = [(",\\! ", ','), (",\\!", ','), (",", ','), (" ", ' ')];
+    let top = if grouped { &TOP[..] } else { &TOP[..2] };
     let mut all = ALWAYS.iter().chain(top);
     all.find(|(spelling, _)| text.starts_with(spelling)).map(|(spelling, c)| (*c, spelling.len()))
 }

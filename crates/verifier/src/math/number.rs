@@ -70,7 +70,7 @@ pub(crate) fn factorial(n: &RBig, step: u64, budget: &mut Budget) -> Result<RBig
     let mut product = UBig::ONE;
     let mut factor = n;
     while factor > 1 {
-        budget.charge(4 + product.bit_len() / 64)?;
+        budget.charge(4 + product.bit_len() / 256)?;
         product *= factor;
         factor = factor.saturating_sub(step);
     }

@@ -10,7 +10,7 @@
 
 use dashu_ratio::RBig;
 
-use super::budget::{Failure, MAX_DEPTH};
+use super::budget::{Failure, MAX_DEPTH, MAX_EXPRESSION};
 use super::expression::{Constant, Expression};
 use super::token::{Bracket, Kind, Token};
 use super::words;
@@ -81,7 +81,7 @@ impl<'a> Parser<'a> {
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_EXPRESSION {
             return Err(Failure::Budget);
         }
         self.depth += 1;

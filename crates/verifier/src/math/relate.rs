@@ -36,7 +36,13 @@ pub(crate) fn symbol(value: &Value) -> Option<&str> {
 /// A variable, a function of something, words, or a tuple of variables: the left of `x = v` that
 /// only says what `v` is.
 pub(crate) fn names_quantity(value: &Value) -> bool {
-    let call = |value| matches!(bare(value), Some(Expression::Call(..)));
+    // `m\angle A` is the measure of the angle.
+    let angle = |factor: &Expression| matches!(factor, Expression::Symbol(name) if name.starts_with("\\angle"));
+    let call = |value| match bare(value) {
+        Some(Expression::Call(..)) => true,
+        Some(Expression::Product(factors)) => factors.len() == 2 && angle(&factors[1]),
+        _ => false,
+    };
     match value {
         Value::Tuple { items, .. } => items.iter().all(|item| symbol(item).is_some()),
         other => symbol(other).is_some() || call(other),
@@ -53,7 +59,8 @@ pub(crate) fn unwrapped(
     let (Some(first), Some(last)) = (sides.first(), sides.last()) else { return strangers() };
     // `22/7 ~ 3.14` is 22/7.
     if signs.first() == Some(&Sign::Approx) && !names_quantity(first) {
-        return values(gold, first, context);
+        let exact = values(gold, first, context);
+        return if exact.equal { exact } else { values(gold, last, context) };
     }
     if !says_value(first, last, context) {
         return strangers();

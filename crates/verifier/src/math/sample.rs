@@ -24,8 +24,10 @@ pub(crate) fn point(variables: &[&Name], index: u64) -> Vec<(Name, RBig)> {
         let magnitude = match index % 4 {
             0 => 28,
             1 => 31,
-            2 => 26 - (seed % 4) as usize,
-            _ => 20 + (seed % 9) as usize,
+            2 => 26 - (seed % 3) as usize,
+            // Now and then beyond the constants that expressions hold.
+            _ if index % 8 == 7 => 18,
+            _ => 25 + (seed % 9) as usize,
         };
         let negative = !index.is_multiple_of(4) && mix(seed ^ 0x5eed).is_multiple_of(2);
         let above = IBig::from(odd);

@@ -85,13 +85,13 @@ pub(crate) fn product(word: &str) -> Option<impl Iterator<Item = char>> {
     let lower = word.bytes().all(|b| b.is_ascii_lowercase());
     let is_word = match word.len() {
         2 => matches!(
-            word,
+            &*word.to_ascii_lowercase(),
             "no" | "on" | "of" | "to" | "is" | "or" | "an" | "at" | "it" | "by" | "in"
         ),
         _ => word.contains(['e', 'o', 'i', 'u']) && !word.bytes().all(|b| b == b'i'),
     };
     let short = word.len() <= if capitals { 4 } else { 3 };
-    let reads = short && !(lower && is_word) && (capitals || lower || word.len() == 2);
+    let reads = short && !(!capitals && is_word) && (capitals || lower || word.len() == 2);
     reads.then(|| word.chars().collect::<Vec<_>>().into_iter())
 }
 
