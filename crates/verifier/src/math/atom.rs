@@ -154,6 +154,22 @@ impl Atoms {
         Ok(())
     }
 
+    /// True if no factor of the monomial is zero as an expression.
+    pub(crate) fn never_zero(&self, monomial: &Monomial) -> bool {
+        monomial.iter().all(|(id, _)| match self.get(*id) {
+            Atom::Symbol(_)
+            | Atom::Pi
+            | Atom::E
+            | Atom::I
+            | Atom::Surd(_)
+            | Atom::Log(_)
+            | Atom::Tower(..)
+            | Atom::Call(..)
+            | Atom::Apply(Function::Factorial, _) => true,
+            Atom::Radical(_) | Atom::Power(..) | Atom::Apply(..) => false,
+        })
+    }
+
     /// True if distinct reduced polynomials in the atoms of these have distinct values: variables,
     /// roots of primes, the imaginary unit and at most one transcendental number. Whatever else
     /// there is may obey relations that the normal form does not know.
@@ -163,9 +179,8 @@ impl Atoms {
             let mut logarithms = 0;
             for (id, exponent) in monomial {
                 match self.get(*id) {
-                    Atom::Symbol(_) => {}
+                    Atom::Symbol(_) | Atom::I => {}
                     Atom::Surd(base) if is_small_prime(base) => {}
-                    Atom::I => {}
                     Atom::Pi => pi = true,
                     Atom::E => e = true,
                     // Baker: logarithms of primes and 1 are linearly independent.

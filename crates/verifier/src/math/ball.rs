@@ -128,6 +128,9 @@ impl Ball {
         if other.contains_zero() {
             return Err(Failure::Unknown);
         }
+        if self.is_exact_zero() {
+            return Ok(self.clone());
+        }
         let (above, below) = ((&self.middle).unsigned_abs(), (&other.middle).unsigned_abs());
         let shift = precision + 2 + below.bit_len() as i64 - above.bit_len() as i64;
         let shift = shift.max(0) as usize;

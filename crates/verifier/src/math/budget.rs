@@ -2,14 +2,16 @@
 
 /// Longest text that is read, in bytes.
 pub(crate) const MAX_TEXT: usize = 64 * 1024;
-/// Deepest nesting of brackets, arguments, signs and powers.
+/// Deepest nesting of brackets.
 pub(crate) const MAX_DEPTH: usize = 64;
+/// Deepest nesting of sums, powers, signs and arguments in an expression.
+pub(crate) const MAX_EXPRESSION: usize = 160;
 /// Most tokens of an answer.
 pub(crate) const MAX_TOKENS: usize = 20_000;
 /// Most bits of any number.
 pub(crate) const MAX_BITS: usize = 100_000;
 /// Steps for one comparison; a step is about the work of one product of machine words.
-const STEPS: u64 = 3_000_000;
+const STEPS: u64 = 1_000_000;
 
 /// Why an expression has no value that could be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +20,10 @@ pub(crate) enum Failure {
     Budget,
     /// A division by zero, a logarithm of zero and the like: never equal to anything.
     Undefined,
-    /// Neither: this method cannot tell (the sign of a ball around zero, a function without a rule).
+    /// It cannot be read, or this method cannot tell yet: more precision may.
     Unknown,
+    /// This method has no rule for it, whatever the precision.
+    Unsupported,
 }
 
 /// The steps that are left for a comparison.

@@ -187,6 +187,12 @@ fn word(c: char) -> Option<&'static str> {
         'ϕ' => "\\phi",
         'Ψ' => "\\Psi",
         'Ω' => "\\Omega",
+        _ => return operator(c),
+    })
+}
+
+fn operator(c: char) -> Option<&'static str> {
+    Some(match c {
         '∞' => "\\infty",
         '√' => "\\sqrt",
         '∛' => "\\sqrt[3]",

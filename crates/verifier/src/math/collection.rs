@@ -1,6 +1,6 @@
 //! Lists, sets and tuples: what is matched in order and what in any order.
 
-use super::answer::{Quantity, Value};
+use super::answer::{Joint, Quantity, Value};
 use super::compare::{Context, both, strangers, values};
 use super::outcome::{Comparison, Reason, Tier};
 use super::token::{Bracket, Sign};
@@ -162,6 +162,13 @@ pub(crate) fn unordered_values(
 /// Two lists: of answers, of equations, or of conditions.
 pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>) -> Comparison {
     let (a, b) = (items(gold), items(prediction));
+    let relations =
+        |items: &[Value]| items.iter().all(|item| matches!(item, Value::Relation { .. }));
+    let inequalities = |items: &[Value]| relations(items) && !items.iter().all(is_equation);
+    // `and` and `or` are the same between answers, and not between inequalities.
+    if inequalities(&a) && inequalities(&b) && is_or(gold) != is_or(prediction) {
+        return region::conditions(gold, prediction, context);
+    }
     let result = unordered(&a, &b, context);
     if result.equal {
         return result;
@@ -169,15 +176,15 @@ pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>)
     match (one_unknown(&a), one_unknown(&b)) {
         (None, None) => {}
         (left, right) => {
-            let (left, right) =
-                (left.unwrap_or_else(|| a.clone()), right.unwrap_or_else(|| b.clone()));
+            let left = left.unwrap_or_else(|| a.clone());
+            let right = right.unwrap_or_else(|| b.clone());
             return unordered(&left, &right, context);
         }
     }
-    let relations =
-        |items: &[Value]| items.iter().all(|item| matches!(item, Value::Relation { .. }));
     match (relations(&a), relations(&b)) {
-        (true, true) => region::conditions(gold, prediction, context),
+        (true, true) if inequalities(&a) && inequalities(&b) => {
+            region::conditions(gold, prediction, context)
+        }
         // `x = 1, y = 2` for `1, 2`
         (true, false) => {
             unknowns_in_order(&a).map_or(result, |values| ordered(&values, &b, context))
@@ -185,8 +192,16 @@ pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>)
         (false, true) => {
             unknowns_in_order(&b).map_or(result, |values| ordered(&a, &values, context))
         }
-        (false, false) => result,
+        _ => result,
     }
+}
+
+fn is_equation(value: &Value) -> bool {
+    matches!(value, Value::Relation { signs, .. } if signs.iter().all(|sign| *sign == Sign::Equal))
+}
+
+fn is_or(value: &Value) -> bool {
+    matches!(value, Value::List { joint: Joint::Or, .. })
 }
 
 /// `1, 2` or `x = 1, y = 2` against `(1, 2)`: in order, and never an interval of another kind.
@@ -201,6 +216,11 @@ pub(crate) fn list_for_tuple(
         return strangers();
     }
     let listed = items(list);
-    let listed = unknowns_in_order(&listed).unwrap_or(listed);
+    let assigned = listed.iter().any(|item| matches!(item, Value::Relation { .. }));
+    let listed = match unknowns_in_order(&listed) {
+        Some(values) => values,
+        None if assigned => return strangers(),
+        None => listed,
+    };
     if gold_is_list { ordered(&listed, tuple, context) } else { ordered(tuple, &listed, context) }
 }

@@ -108,7 +108,7 @@ fn unwrapped_prediction(
         return relate::unwrapped(gold, sides, signs, context);
     }
     let wanted = context.policy.inequality_for_interval && region::is_region(gold);
-    if wanted {
+    if wanted || region::is_conditions(gold) {
         let relation = Value::Relation { sides: sides.to_vec(), signs: signs.to_vec() };
         return region::compare(gold, &relation, context);
     }
@@ -130,7 +130,7 @@ fn unwrapped_gold(
         {
             values(value, prediction, context)
         }
-        _ if region::is_region(prediction) => {
+        _ if region::is_region(prediction) || region::is_conditions(prediction) => {
             let relation = Value::Relation { sides: sides.to_vec(), signs: signs.to_vec() };
             region::compare(&relation, prediction, context)
         }

@@ -67,14 +67,14 @@ impl Elementary {
         let one = IBig::ONE << places as usize;
         let (mut sum, mut term) = (one.clone(), one);
         for n in 1..2_000u32 {
-            term = (term * &small >> places as usize) / n;
+            term = ((term * &small) >> places as usize) / n;
             if term.is_zero() || term == -IBig::ONE {
                 break;
             }
             sum += &term;
         }
         for _ in 0..HALVINGS {
-            sum = &sum * &sum >> places as usize;
+            sum = (&sum * &sum) >> places as usize;
         }
         let mut value = self.ball(sum, places)?;
         value.exponent += twos;
@@ -180,11 +180,11 @@ impl Elementary {
 /// `x + s x^3/3 + x^5/5 + s x^7/7 ...` for the sign `s`: the inverse tangent for -1, the inverse
 /// hyperbolic tangent for 1.
 fn odd_series(x: &IBig, places: i64, sign: i8) -> IBig {
-    let square = x * x >> places as usize;
+    let square = (x * x) >> places as usize;
     let (mut power, mut sum) = (x.clone(), x.clone());
     let mut odd = 3u32;
     while (&power).unsigned_abs().bit_len() > 1 {
-        power = &power * &square >> places as usize;
+        power = (&power * &square) >> places as usize;
         if sign < 0 {
             power = -power;
         }
@@ -201,12 +201,12 @@ fn atanh(x: &IBig, places: i64) -> IBig {
 fn sin_cos_series(x: &IBig, places: i64) -> (IBig, IBig) {
     let one = IBig::ONE << places as usize;
     let (mut sin, mut cos) = (x.clone(), one);
-    let square = x * x >> places as usize;
+    let square = (x * x) >> places as usize;
     let (mut sin_term, mut cos_term) = (sin.clone(), cos.clone());
     let mut n = 1u32;
     while (&sin_term).unsigned_abs().bit_len() > 1 || (&cos_term).unsigned_abs().bit_len() > 1 {
-        cos_term = -((&cos_term * &square >> places as usize) / IBig::from(n * (n + 1)));
-        sin_term = -((&sin_term * &square >> places as usize) / IBig::from((n + 1) * (n + 2)));
+        cos_term = -(((&cos_term * &square) >> places as usize) / IBig::from(n * (n + 1)));
+        sin_term = -(((&sin_term * &square) >> places as usize) / IBig::from((n + 1) * (n + 2)));
         cos += &cos_term;
         sin += &sin_term;
         n += 2;
@@ -230,7 +230,7 @@ fn inverse_series(n: u32, places: i64, sign: i8) -> IBig {
     let mut sum = power.clone();
     let mut odd = 3u32;
     while !power.is_zero() {
-        power = power / IBig::from(n * n);
+        power /= IBig::from(n * n);
         if sign < 0 {
             power = -power;
         }

@@ -93,7 +93,7 @@ pub(super) enum Found {
 ///
 /// A think block is skipped, and one that does not close leaves no answer. A mark without its answer
 /// (a box or tag that does not close) leaves none either: weaker strategies would only find a number
-/// of an unfinished calculation.
+/// of an unfinished calculation. Of a very long text only the last 256 KiB are searched.
 ///
 /// ```
 /// use fireproof_verifier::math::{Extraction, extract};
@@ -103,7 +103,7 @@ pub(super) enum Found {
 /// ```
 #[must_use]
 pub fn extract(text: &str, strategies: &[Extraction], gold: Option<&Gold>) -> Option<Extracted> {
-    let start = after_thinking(text)?;
+    let start = tail(text, after_thinking(text)?);
     let visible = &text[start..];
     let wants_letter = gold.is_some_and(Gold::is_choice);
     for &strategy in strategies {
@@ -137,6 +137,18 @@ fn after_thinking(text: &str) -> Option<usize> {
     const CLOSE: &str = "</think>";
     let start = text.rfind(CLOSE).map_or(0, |at| at + CLOSE.len());
     (!text[start..].contains("<think>")).then_some(start)
+}
+
+/// Most bytes at the end of a completion that are searched.
+const MAX_TAIL: usize = 256 * 1024;
+
+/// Where the part that is searched begins, given where the visible text does.
+fn tail(text: &str, start: usize) -> usize {
+    let mut from = start.max(text.len().saturating_sub(MAX_TAIL));
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    from
 }
 
 fn finish(text: &str, offset: usize, found: Found, strategy: Extraction) -> Option<Extracted> {

@@ -142,7 +142,8 @@ impl Form {
                     inverse.push((*id, rest.plus(Exponent::ONE)?));
                 }
                 _ => {
-                    inverse.push((*id, Exponent { above: -exponent.above, below: exponent.below }))
+                    let negative = Exponent { above: -exponent.above, below: exponent.below };
+                    inverse.push((*id, negative));
                 }
             }
         }

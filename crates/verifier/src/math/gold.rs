@@ -4,6 +4,7 @@ use super::answer::Value;
 use super::budget::{Failure, MAX_TEXT};
 use super::clean::clean;
 use super::compare::{Context, values};
+use super::extract::{Extraction, extract};
 use super::form::Algebra;
 use super::lexer;
 use super::normal::normal;
@@ -21,8 +22,10 @@ pub(crate) struct Answer {
     kinds: Vec<Kind>,
     /// At least one.
     readings: Vec<Value>,
-    /// In lower case, for letters of choices.
+    /// A single letter, for choices.
     short: Option<char>,
+    /// The text as words, if it is nothing else.
+    words: Option<String>,
 }
 
 impl Answer {
@@ -48,16 +51,17 @@ impl Answer {
         };
         match value {
             Ok(value) if readings.is_empty() || is_letter(text) => readings.push(value),
-            Ok(_) => {}
             Err(Failure::Budget) => return Err(Failure::Budget),
             Err(_) if readings.is_empty() => {
                 readings.push(Value::Text(words(text).ok_or(Failure::Unknown)?));
             }
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
         let short = text.trim_matches(['(', ')', '.', ' ']);
         let short = if short.len() == 1 { short.chars().next() } else { None };
-        Ok(Self { kinds, readings, short })
+        let wordy = text.chars().all(|c| c.is_alphabetic() || c == ' ');
+        let words = if wordy && text.len() > 1 { words(text) } else { None };
+        Ok(Self { kinds, readings, short, words })
     }
 }
 
@@ -132,7 +136,7 @@ impl Gold {
         let answer = Answer::read(text).map_err(|failure| match failure {
             Failure::Budget => GoldError::TooLarge(named()),
             Failure::Undefined => GoldError::Undefined(named()),
-            Failure::Unknown => GoldError::Unreadable(named()),
+            Failure::Unknown | Failure::Unsupported => GoldError::Unreadable(named()),
         })?;
         if let [Value::Scalar(quantity)] = answer.readings.as_slice()
             && quantity.expression.infinity().is_none()
@@ -166,11 +170,16 @@ impl Gold {
         if prediction.trim().is_empty() {
             return Comparison::not(Reason::Empty, Tier::Text);
         }
+        // A bare answer with a box in it: the box says which part is meant.
+        let boxed = extract(prediction, &[Extraction::Boxed, Extraction::Phrase], Some(self));
+        let prediction = boxed.as_ref().map_or(prediction, |found| found.text.as_str());
         let prediction = match Answer::read(prediction) {
             Ok(answer) => answer,
             Err(Failure::Budget) => return Comparison::not(Reason::Budget, Tier::Text),
             Err(Failure::Undefined) => return Comparison::not(Reason::Undefined, Tier::Text),
-            Err(Failure::Unknown) => return Comparison::not(Reason::Unreadable, Tier::Text),
+            Err(Failure::Unknown | Failure::Unsupported) => {
+                return Comparison::not(Reason::Unreadable, Tier::Text);
+            }
         };
         if !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds {
             return Comparison::same(Tier::Text);
@@ -180,6 +189,12 @@ impl Gold {
 
     /// The best comparison of any two readings.
     fn readings(&self, prediction: &Answer, policy: &Policy) -> Comparison {
+        // `YES` may be a product of variables, unless it is compared with a word.
+        let is_text = |answer: &Answer| matches!(answer.readings[..], [Value::Text(_)]);
+        let wordy = is_text(&self.answer) || is_text(prediction);
+        if wordy && self.answer.words.is_some() && self.answer.words == prediction.words {
+            return Comparison::same(Tier::Text);
+        }
         let mut context = Context { policy, budget: super::budget::Budget::new() };
         let mut result = Comparison::not(Reason::Kind, Tier::Exact);
         for gold in &self.answer.readings {

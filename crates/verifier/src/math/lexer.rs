@@ -79,7 +79,9 @@ impl<'a> Lexer<'a> {
     }
 
     fn begins_decimal(&self) -> bool {
-        let digit = self.rest()[1..].starts_with(|c: char| c.is_ascii_digit());
+        let rest = &self.rest()[1..];
+        let digit =
+            rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("\\overline");
         let after_number =
             matches!(self.tokens.last(), Some(Token { kind: Kind::Number { .. }, .. }));
         digit && (self.spaced || !after_number)
@@ -216,8 +218,9 @@ impl<'a> Lexer<'a> {
     /// `\text{...}`: numbers and signs are read as mathematics, words stay words.
     fn text_group(&mut self) -> Result<(), Failure> {
         let Some(inner) = group(self.rest()) else {
-            // `\mathrm x` and `\bf x` style the next token only.
-            return Ok(());
+            // `\mathrm x` styles the next token only; a group that does not close is a mistake.
+            let open = self.rest().trim_start().starts_with('{');
+            return if open { Err(Failure::Unknown) } else { Ok(()) };
         };
         let skipped = self.rest().find('{').unwrap_or(0);
         let trimmed = inner.trim();

@@ -58,7 +58,8 @@ fn whole_part(text: &str, grouped: bool) -> (String, usize) {
     {
         let end = at + length + 3;
         // `1 234/567` is a mixed number.
-        if separator == ' ' && text[end..].trim_start().starts_with(['/', '\\', '^', '_']) {
+        let rest = text[end..].trim_start();
+        if separator == ' ' && (rest.starts_with(['/', '^', '_']) || rest.starts_with("\\frac")) {
             break;
         }
         digits.push_str(&text[at + length..end]);
@@ -80,8 +81,8 @@ fn separator(text: &str, grouped: bool) -> Option<(char, usize)> {
         ("~", ' '),
         ("\\;", ' '),
     ];
-    const TOP: [(&str, char); 3] = [(",\\!", ','), (",", ','), (" ", ' ')];
-    let top = if grouped { &TOP[..] } else { &TOP[..1] };
+    const TOP: [(&str, char); 4] = [(",\\! ", ','), (",\\!", ','), (",", ','), (" ", ' ')];
+    let top = if grouped { &TOP[..] } else { &TOP[..2] };
     let mut all = ALWAYS.iter().chain(top);
     all.find(|(spelling, _)| text.starts_with(spelling)).map(|(spelling, c)| (*c, spelling.len()))
 }

@@ -7,6 +7,8 @@ use super::compare::Context;
 use super::expression::{Constant, Expression};
 use super::numeric;
 use super::outcome::{Comparison, Reason, Tier};
+use super::token::Function;
+use super::unit::Unit;
 
 /// Compares two quantities without sign choices.
 pub(crate) fn quantities(
@@ -14,6 +16,7 @@ pub(crate) fn quantities(
     prediction: &Quantity,
     context: &mut Context<'_>,
 ) -> Comparison {
+    let (gold, prediction) = (&with_letter(gold, prediction), &with_letter(prediction, gold));
     let factor = match (&gold.unit, &prediction.unit) {
         (Some(a), Some(b)) => match a.factor_from(b) {
             Some(factor) => factor,
@@ -41,6 +44,30 @@ pub(crate) fn quantities(
     marks(gold, &Quantity { expression: scaled, ..prediction.clone() }, context)
 }
 
+/// `5 m` is read as a product; it is five metres where the other side has a unit.
+fn with_letter(quantity: &Quantity, other: &Quantity) -> Quantity {
+    if quantity.unit.is_some() || other.unit.is_none() {
+        return quantity.clone();
+    }
+    let Expression::Product(factors) = &quantity.expression else { return quantity.clone() };
+    let (Some(Expression::Symbol(name)), number) = (factors.last(), &factors[..factors.len() - 1])
+    else {
+        return quantity.clone();
+    };
+    let unit = if number.iter().all(|factor| factor.variables().is_empty()) {
+        Unit::letter(name)
+    } else {
+        None
+    };
+    match unit {
+        Some(unit) => {
+            let expression = Expression::Product(number.to_vec());
+            Quantity { expression, unit: Some(unit), ..quantity.clone() }
+        }
+        None => quantity.clone(),
+    }
+}
+
 /// Percent and degree signs.
 fn marks(gold: &Quantity, prediction: &Quantity, context: &mut Context<'_>) -> Comparison {
     let (a, b) = (&gold.expression, &prediction.expression);
@@ -55,8 +82,8 @@ fn marks(gold: &Quantity, prediction: &Quantity, context: &mut Context<'_>) -> C
             bare_percent(exact, a, b, context)
         }
         // An angle without its sign is in degrees, unless it is a multiple of pi.
-        (Some(Mark::Degree), None) if has_pi(b) => context.expressions(&degrees(a), b),
-        (None, Some(Mark::Degree)) if has_pi(a) => context.expressions(a, &degrees(b)),
+        (Some(Mark::Degree), None) if is_radians(b) => context.expressions(&degrees(a), b),
+        (None, Some(Mark::Degree)) if is_radians(a) => context.expressions(a, &degrees(b)),
         (Some(Mark::Degree), None) | (None, Some(Mark::Degree)) => context.expressions(a, b),
         _ => Comparison::not(Reason::Unit, Tier::Exact),
     }
@@ -84,6 +111,13 @@ fn degrees(expression: &Expression) -> Expression {
     Expression::Product(vec![expression.clone(), Expression::Constant(Constant::Degree)])
 }
 
-fn has_pi(expression: &Expression) -> bool {
-    expression.any(&mut |part| *part == Expression::Constant(Constant::Pi))
+/// True for what is an angle in radians: a multiple of pi or an inverse circular function.
+fn is_radians(expression: &Expression) -> bool {
+    expression.any(&mut |part| match part {
+        Expression::Constant(constant) => *constant == Constant::Pi,
+        Expression::Apply(function, _) => {
+            matches!(function, Function::Arcsin | Function::Arccos | Function::Arctan)
+        }
+        _ => false,
+    })
 }

@@ -84,7 +84,8 @@ fn surely_nonzero(
     form: &Form,
     algebra: &mut Algebra,
 ) -> Result<(), Failure> {
-    if form.above.terms.len() < 2 || algebra.atoms.independent(&form.above) {
+    let (common, rest) = form.above.split_common()?;
+    if algebra.atoms.never_zero(&common) && algebra.atoms.independent(&rest) {
         return Ok(());
     }
     if numeric::is_nonzero(expression, &mut algebra.budget)? {

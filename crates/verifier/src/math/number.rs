@@ -34,7 +34,6 @@ pub(crate) fn power_of_ten(exponent: i64) -> Result<RBig, Failure> {
 pub(crate) fn power(base: &RBig, exponent: i64, budget: &mut Budget) -> Result<RBig, Failure> {
     if base.is_zero() {
         return match exponent {
-            0 => Err(Failure::Undefined),
             1.. => Ok(RBig::ZERO),
             _ => Err(Failure::Undefined),
         };
@@ -71,7 +70,7 @@ pub(crate) fn factorial(n: &RBig, step: u64, budget: &mut Budget) -> Result<RBig
     let mut product = UBig::ONE;
     let mut factor = n;
     while factor > 1 {
-        budget.charge(4 + product.bit_len() / 64)?;
+        budget.charge(4 + product.bit_len() / 256)?;
         product *= factor;
         factor = factor.saturating_sub(step);
     }

@@ -47,7 +47,7 @@ impl Evaluator<'_> {
             Expression::Number(value) => Ball::rational(value, precision).map(Complex::real),
             Expression::Symbol(name) => {
                 let value = self.values.iter().find(|(known, _)| known == name);
-                let (_, value) = value.ok_or(Failure::Unknown)?;
+                let (_, value) = value.ok_or(Failure::Unsupported)?;
                 Ball::rational(value, precision).map(Complex::real)
             }
             Expression::Constant(constant) => self.constant(*constant),
@@ -73,16 +73,16 @@ impl Evaluator<'_> {
             Expression::Root(radicand, index) => {
                 let index = rational(index).as_ref().and_then(number::small);
                 let index = index.and_then(|index| u32::try_from(index).ok()).filter(|n| *n >= 1);
-                let index = index.filter(|n| *n <= 64).ok_or(Failure::Unknown)?;
+                let index = index.filter(|n| *n <= 64).ok_or(Failure::Unsupported)?;
                 let value = self.value(radicand)?;
                 value.root(index, &self.functions, self.complex)
             }
             Expression::Apply(function, arguments) => self.apply(*function, arguments),
-            Expression::Call(..) | Expression::Choice(..) => Err(Failure::Unknown),
+            Expression::Call(..) | Expression::Choice(..) => Err(Failure::Unsupported),
         }
     }
 
-    fn constant(&mut self, constant: Constant) -> Result<Complex, Failure> {
+    fn constant(&self, constant: Constant) -> Result<Complex, Failure> {
         let precision = self.precision();
         Ok(match constant {
             Constant::Pi => Complex::real(self.functions.pi()?),
@@ -122,6 +122,7 @@ impl Evaluator<'_> {
             }
         }
         let exponent = self.value(exponent)?;
+        self.budget.charge((precision * precision / 128) as usize)?;
         let log = value.ln(&self.functions, self.complex)?;
         log.times(&exponent, precision)?.exp(&self.functions)
     }
@@ -133,6 +134,8 @@ impl Evaluator<'_> {
         }
         let x = self.value(argument)?;
         let precision = self.precision();
+        // A series has terms in proportion to the precision, each as long as it.
+        self.budget.charge((precision * precision / 256) as usize)?;
         let functions = &self.functions;
         let ratio = |a: Complex, b: &Complex| a.over(b, precision);
         let one = Complex::real(Ball::integer(1));
@@ -164,22 +167,22 @@ impl Evaluator<'_> {
                 let floor = x.re.floor().ok_or(Failure::Unknown)?;
                 Ball::rational(&RBig::from(floor + IBig::ONE), precision).map(Complex::real)
             }
-            _ => Err(Failure::Unknown),
+            _ => Err(Failure::Unsupported),
         }
     }
 
     /// Functions of integers, where the arguments are literal.
     fn exact(&mut self, function: Function, arguments: &[Expression]) -> Result<Complex, Failure> {
         let numbers: Option<Vec<RBig>> = arguments.iter().map(rational).collect();
-        let numbers = numbers.ok_or(Failure::Unknown)?;
+        let numbers = numbers.ok_or(Failure::Unsupported)?;
         let value = match (function, numbers.as_slice()) {
             (Function::Factorial, [n]) => number::factorial(n, 1, self.budget)?,
             (Function::DoubleFactorial, [n]) => number::factorial(n, 2, self.budget)?,
             (Function::Binomial, [n, k]) => {
-                let k = number::small(k).ok_or(Failure::Unknown)?;
+                let k = number::small(k).ok_or(Failure::Unsupported)?;
                 number::binomial(n, k, self.budget)?
             }
-            _ => return Err(Failure::Unknown),
+            _ => return Err(Failure::Unsupported),
         };
         Ball::rational(&value, self.precision()).map(Complex::real)
     }

@@ -10,7 +10,7 @@
 
 use dashu_ratio::RBig;
 
-use super::budget::{Failure, MAX_DEPTH};
+use super::budget::{Failure, MAX_DEPTH, MAX_EXPRESSION};
 use super::expression::{Constant, Expression};
 use super::token::{Bracket, Kind, Token};
 use super::words;
@@ -18,7 +18,12 @@ use super::words;
 /// Reads all of `tokens` as one expression.
 pub(crate) fn expression(tokens: &[Token]) -> Result<Expression, Failure> {
     let mut parser = Parser { tokens, at: 0, depth: 0, bars: 0, choices: 0, rest: None };
-    let value = parser.sum()?;
+    let mut value = parser.sum()?;
+    // `n \choose k` without the group around it.
+    if parser.accept(&Kind::Choose) {
+        let below = parser.sum()?;
+        value = Expression::Apply(super::token::Function::Binomial, vec![value, below]);
+    }
     if parser.at < tokens.len() || parser.rest.is_some() {
         return Err(Failure::Unknown);
     }
@@ -76,7 +81,7 @@ impl<'a> Parser<'a> {
         &mut self,
         inner: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if self.depth >= MAX_DEPTH {
+        if self.depth >= MAX_EXPRESSION {
             return Err(Failure::Budget);
         }
         self.depth += 1;

@@ -52,6 +52,15 @@ impl Exponent {
         Self::new(above, self.below.checked_mul(other.below).ok_or(Failure::Budget)?)
     }
 
+    /// The lower of two, where both are positive, and zero otherwise.
+    fn lower(self, other: Self) -> Self {
+        if self.above <= 0 || other.above <= 0 {
+            return Self::ZERO;
+        }
+        let cross = |a: i64, b: i64| i128::from(a) * i128::from(b);
+        if cross(self.above, other.below) <= cross(other.above, self.below) { self } else { other }
+    }
+
     pub(crate) fn is_integer(self) -> bool {
         self.below == 1
     }
@@ -186,6 +195,27 @@ impl Polynomial {
         }
         let terms = self.terms.iter().map(|(monomial, value)| (monomial.clone(), value * factor));
         Self { terms: terms.collect() }
+    }
+
+    /// The monomial that divides every term, and what is left.
+    pub(crate) fn split_common(&self) -> Result<(Monomial, Self), Failure> {
+        let mut common = self.terms.first().map_or_else(Vec::new, |(first, _)| first.clone());
+        for (monomial, _) in self.terms.iter().skip(1) {
+            for (id, exponent) in &mut common {
+                let here = monomial.iter().find(|(other, _)| other == id);
+                *exponent = here.map_or(Exponent::ZERO, |(_, here)| exponent.lower(*here));
+            }
+            common.retain(|(_, exponent)| exponent.above > 0);
+        }
+        let inverse: Monomial = common
+            .iter()
+            .map(|(id, exponent)| (*id, Exponent { above: -exponent.above, ..*exponent }))
+            .collect();
+        let mut terms = Vec::with_capacity(self.terms.len());
+        for (monomial, value) in &self.terms {
+            terms.push((multiply_monomials(monomial, &inverse)?, value.clone()));
+        }
+        Ok((common, Self { terms }))
     }
 
     /// The nonzero constant `c` with `self = c * other`, if there is one.

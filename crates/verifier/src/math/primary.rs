@@ -88,14 +88,31 @@ impl Parser<'_> {
     /// A symbol with its subscript and primes, or a function of that name and its arguments.
     fn named(&mut self, name: &str) -> Result<Expression, Failure> {
         self.advance();
-        let full = self.suffixed(name.to_owned())?;
-        let calls = is_function_letter(full.split(['_', '\'']).next().unwrap_or(&full));
+        let mut full = self.suffixed(name.to_owned())?;
+        if is_function_letter(&full) && self.inverse_mark() {
+            full.push_str("^{-1}");
+        }
+        let calls = is_function_letter(full.split(['_', '\'', '^']).next().unwrap_or(&full));
         let opens = matches!(self.ahead().first(), Some(token)
             if token.kind == Kind::Open(Bracket::Round) && !token.spaced);
         if calls && opens {
             return Ok(Expression::Call(full.into(), self.arguments()?));
         }
         Ok(symbol(&full))
+    }
+
+    /// `^{-1}` between the name of a function and its argument.
+    fn inverse_mark(&mut self) -> bool {
+        let kinds: Vec<&Kind> = self.ahead().iter().take(6).map(|token| &token.kind).collect();
+        let [Kind::Caret, open, Kind::Minus, Kind::Number { value, .. }, close, argument] =
+            kinds[..]
+        else {
+            return false;
+        };
+        let group = *open == Kind::Open(Bracket::Group) && *close == Kind::Close(Bracket::Group);
+        let found = group && value.is_one() && *argument == Kind::Open(Bracket::Round);
+        self.skip(if found { 5 } else { 0 });
+        found
     }
 
     /// Appends a subscript and primes to a name.

@@ -71,7 +71,7 @@ fn unit_start(tokens: &[Token]) -> Option<usize> {
             Kind::Close(_) => depth = depth.saturating_sub(1),
             _ if depth > 0 || at == 0 => {}
             Kind::Text(_) => return Some(at),
-            Kind::Word(word) => {
+            Kind::Word(word) if has_number(&tokens[..at]) => {
                 let counted = word.len() > 2 && super::words::product(word).is_none();
                 if unit::is_unit_name(word) || counted || unit::scale(word).is_some() {
                     return Some(at);
@@ -96,6 +96,16 @@ fn unit_start(tokens: &[Token]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Plain words are counted after a number only.
+fn has_number(tokens: &[Token]) -> bool {
+    let pi = |name: &str| name == "\\pi";
+    tokens.iter().any(|token| match &token.kind {
+        Kind::Number { .. } | Kind::Sqrt | Kind::Frac => true,
+        Kind::Symbol(name) => pi(name),
+        _ => false,
+    })
 }
 
 /// A degree sign and then C or F.

@@ -58,6 +58,9 @@ pub(crate) fn conditions(
 
 /// Compares two sets of real numbers; one of them may be given by conditions on a variable.
 pub(crate) fn compare(gold: &Value, prediction: &Value, context: &mut Context<'_>) -> Comparison {
+    if !one_variable(gold) || !one_variable(prediction) {
+        return strangers();
+    }
     let (mine, theirs) = (variable(gold), variable(prediction));
     if let (Some(a), Some(b)) = (mine, theirs)
         && a != b
@@ -83,6 +86,16 @@ pub(crate) fn compare(gold: &Value, prediction: &Value, context: &mut Context<'_
         }
     }
     Comparison::same(line.tier)
+}
+
+/// All conditions are on the same variable.
+fn one_variable(value: &Value) -> bool {
+    match value {
+        Value::List { items, .. } => {
+            items.iter().all(|item| one_variable(item) && variable(item) == variable(value))
+        }
+        _ => true,
+    }
 }
 
 /// The variable that conditions are on.

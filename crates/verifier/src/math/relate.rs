@@ -36,7 +36,13 @@ pub(crate) fn symbol(value: &Value) -> Option<&str> {
 /// A variable, a function of something, words, or a tuple of variables: the left of `x = v` that
 /// only says what `v` is.
 pub(crate) fn names_quantity(value: &Value) -> bool {
-    let call = |value| matches!(bare(value), Some(Expression::Call(..)));
+    // `m\angle A` is the measure of the angle.
+    let angle = |factor: &Expression| matches!(factor, Expression::Symbol(name) if name.starts_with("\\angle"));
+    let call = |value| match bare(value) {
+        Some(Expression::Call(..)) => true,
+        Some(Expression::Product(factors)) => factors.len() == 2 && angle(&factors[1]),
+        _ => false,
+    };
     match value {
         Value::Tuple { items, .. } => items.iter().all(|item| symbol(item).is_some()),
         other => symbol(other).is_some() || call(other),
@@ -51,6 +57,11 @@ pub(crate) fn unwrapped(
     context: &mut Context<'_>,
 ) -> Comparison {
     let (Some(first), Some(last)) = (sides.first(), sides.last()) else { return strangers() };
+    // `22/7 ~ 3.14` is 22/7.
+    if signs.first() == Some(&Sign::Approx) && !names_quantity(first) {
+        let exact = values(gold, first, context);
+        return if exact.equal { exact } else { values(gold, last, context) };
+    }
     if !says_value(first, last, context) {
         return strangers();
     }
@@ -244,7 +255,7 @@ fn cleared(polynomial: &Polynomial, algebra: &mut Algebra) -> Option<Polynomial>
         for (id, exponent) in monomial {
             match lowest.iter_mut().find(|(known, _)| known == id) {
                 Some((_, low)) if exponent.above * low.below < low.above * exponent.below => {
-                    *low = *exponent
+                    *low = *exponent;
                 }
                 Some(_) => {}
                 None => lowest.push((*id, *exponent)),

@@ -6,7 +6,7 @@ use dashu_ratio::RBig;
 
 use super::token::Name;
 
-/// A finaliser with good diffusion (SplitMix64).
+/// A finaliser with good diffusion (that of `SplitMix64`).
 fn mix(mut z: u64) -> u64 {
     z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,10 +24,12 @@ pub(crate) fn point(variables: &[&Name], index: u64) -> Vec<(Name, RBig)> {
         let magnitude = match index % 4 {
             0 => 28,
             1 => 31,
-            2 => 26 - (seed % 4) as usize,
-            _ => 20 + (seed % 9) as usize,
+            2 => 26 - (seed % 3) as usize,
+            // Now and then beyond the constants that expressions hold.
+            _ if index % 8 == 7 => 18,
+            _ => 25 + (seed % 9) as usize,
         };
-        let negative = index % 4 != 0 && mix(seed ^ 0x5eed) % 2 == 0;
+        let negative = !index.is_multiple_of(4) && mix(seed ^ 0x5eed).is_multiple_of(2);
         let above = IBig::from(odd);
         let above = if negative { -above } else { above };
         let value = RBig::from_parts(above, dashu_int::UBig::ONE << magnitude);

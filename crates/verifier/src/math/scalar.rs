@@ -53,7 +53,7 @@ pub(crate) fn compare(a: &Expression, b: &Expression, budget: &mut Budget) -> Ju
         Ok(Some(true)) => Judgement::Equal(Tier::Exact),
         Ok(Some(false)) => Judgement::Different(Tier::Exact),
         Err(Failure::Undefined) => Judgement::Undefined,
-        Ok(None) | Err(Failure::Unknown | Failure::Budget) => {
+        Ok(None) | Err(Failure::Unknown | Failure::Unsupported | Failure::Budget) => {
             let too_large = spent || exact == Err(Failure::Budget);
             match numerically(a, b, budget) {
                 Judgement::Undecided if too_large || budget.is_spent() => Judgement::Exhausted,
@@ -89,7 +89,7 @@ fn numerically(a: &Expression, b: &Expression, budget: &mut Budget) -> Judgement
             Agreement::Confirmed => Judgement::Equal(Tier::Numeric),
             Agreement::Refuted => Judgement::Different(Tier::Numeric),
             Agreement::Undefined => Judgement::Undefined,
-            Agreement::Unknown => Judgement::Undecided,
+            Agreement::Unknown | Agreement::Hopeless => Judgement::Undecided,
         };
     }
     let is_i = |part: &Expression| *part == Expression::Constant(Constant::I);
@@ -101,6 +101,7 @@ fn numerically(a: &Expression, b: &Expression, budget: &mut Budget) -> Judgement
             Agreement::Confirmed => agreed += 1,
             Agreement::Refuted => return Judgement::Different(Tier::Numeric),
             Agreement::Undefined | Agreement::Unknown => {}
+            Agreement::Hopeless => return Judgement::Undecided,
         }
         if budget.is_spent() {
             return Judgement::Undecided;
@@ -119,6 +120,8 @@ enum Agreement {
     /// Neither has a value there.
     Undefined,
     Unknown,
+    /// No precision and no other point will help.
+    Hopeless,
 }
 
 /// Compares at one point, at a precision that grows until the balls part or are far smaller than the
@@ -154,13 +157,13 @@ fn agree(
                 return Agreement::Refuted;
             }
             (Err(Failure::Budget), _) | (_, Err(Failure::Budget)) => return Agreement::Unknown,
+            (Err(Failure::Unsupported), _) | (_, Err(Failure::Unsupported)) => {
+                return Agreement::Hopeless;
+            }
             _ => {}
         }
-        let wanted = (2 * precision).max(if precision == 64 { weight + 160 } else { 0 });
-        precision = if precision < MAX_PRECISION { wanted.min(MAX_PRECISION) } else { wanted };
-        if wanted > 4 * MAX_PRECISION {
-            break;
-        }
+        // The first look is cheap; the second should suffice.
+        precision = if precision == 64 { (weight + 160).max(128) } else { 2 * precision };
     }
     Agreement::Unknown
 }

@@ -105,8 +105,7 @@ fn scaled(before: &[Token], rows: Vec<Vec<Expression>>) -> Result<Vec<Vec<Expres
     let factor = match before {
         [] => return Ok(rows),
         [Token { kind: Kind::Minus, .. }] => Expression::integer(-1),
-        [front @ .., Token { kind: Kind::Times, .. }] => parser::expression(front)?,
-        front => parser::expression(front)?,
+        [front @ .., Token { kind: Kind::Times, .. }] | front => parser::expression(front)?,
     };
     let scale = |entry| Expression::Product(vec![factor.clone(), entry]);
     Ok(rows.into_iter().map(|row| row.into_iter().map(scale).collect()).collect())
@@ -143,9 +142,10 @@ fn system(tokens: &[Token]) -> Result<Value, Failure> {
     let lines = parts(&kept, &outside(&kept, |kind| *kind == Kind::NewRow));
     let lines: Result<Vec<Value>, Failure> = lines
         .into_iter()
-        .map(|line| match line {
-            [line @ .., Token { kind: Kind::Comma | Kind::Semicolon, .. }] => line,
-            line => line,
+        .map(|line| {
+            let mark = |token: &Token| matches!(token.kind, Kind::Comma | Kind::Semicolon);
+            let kept = line.len() - usize::from(line.last().is_some_and(mark));
+            &line[..kept]
         })
         .filter(|line| !line.is_empty())
         .map(super::read::value)

@@ -13,7 +13,7 @@ use super::normal::opaque;
 use super::number;
 use super::numeric;
 use super::polynomial::Exponent;
-use super::power::signed_factors;
+use super::power::{power, signed_factors};
 use super::token::Function;
 
 /// Longest product that a shift of a factorial is expanded to.
@@ -212,10 +212,11 @@ pub(super) fn circular(
         Function::Sec => return circular(Function::Cos, x, algebra)?.inverted(algebra),
         Function::Csc => return circular(Function::Sin, x, algebra)?.inverted(algebra),
         Function::Tanh => return ratio(Function::Sinh, Function::Cosh, algebra),
+        Function::Sinh | Function::Cosh => return hyperbolic(function, x, algebra),
         _ => {}
     }
     if x.above.is_zero() {
-        let one = matches!(function, Function::Cos | Function::Cosh);
+        let one = function == Function::Cos;
         if function != Function::Arccos {
             return Ok(Form::constant(if one { RBig::ONE } else { RBig::ZERO }));
         }
@@ -231,14 +232,23 @@ pub(super) fn circular(
             return Ok(Form::constant(RBig::from(value)));
         }
     }
-    let even = matches!(function, Function::Cos | Function::Cosh);
-    let odd =
-        matches!(function, Function::Sin | Function::Sinh | Function::Arcsin | Function::Arctan);
+    let even = function == Function::Cos;
+    let odd = matches!(function, Function::Sin | Function::Arcsin | Function::Arctan);
     if x.is_negative() && (even || odd) {
         let value = opaque(function, vec![x.scaled(&-RBig::ONE)], algebra)?;
         return Ok(if even { value } else { value.scaled(&-RBig::ONE) });
     }
     opaque(function, vec![x.clone()], algebra)
+}
+
+/// `(e^x - e^-x) / 2` and `(e^x + e^-x) / 2`.
+fn hyperbolic(function: Function, x: &Form, algebra: &mut Algebra) -> Result<Form, Failure> {
+    let e = Form::atom(Atom::E, algebra)?;
+    let plus = power(&e, x, algebra)?;
+    let minus = power(&e, &x.scaled(&-RBig::ONE), algebra)?;
+    let sign = if function == Function::Sinh { -RBig::ONE } else { RBig::ONE };
+    let sum = plus.plus(&minus.scaled(&sign), algebra)?;
+    Ok(sum.scaled(&RBig::from_parts(IBig::ONE, 2u8.into())))
 }
 
 /// `k mod 4` for `x = k pi/2`: where sine and cosine are exactly 0, 1 or -1, so that a division by

@@ -137,7 +137,8 @@ fn known(word: &str) -> Option<(Dimension, RBig)> {
 /// True for a name of a unit that stands in plain text without `\text`. Single letters do not: they
 /// are variables.
 pub(crate) fn is_unit_name(word: &str) -> bool {
-    word.len() > 1 && known(&stem(word)).is_some()
+    let power = ["sq", "cu", "square", "cubic"].contains(&word);
+    word.len() > 1 && (power || known(&stem(word)).is_some())
 }
 
 /// True if a word may follow a number as what is counted.
@@ -161,6 +162,13 @@ pub(crate) fn currency(sign: &str) -> Option<Unit> {
 }
 
 impl Unit {
+    /// The unit that a single letter abbreviates.
+    pub(crate) fn letter(name: &str) -> Option<Self> {
+        let name = if name == "L" { "l" } else { name };
+        let (dimension, factor) = known(name).filter(|_| name.len() == 1)?;
+        Some(Self::Known { dimension, factor })
+    }
+
     /// Reads a unit: `cm^2`, `square feet`, `km/h`, `miles per hour`, `apples`. `None` if a word
     /// would change the number.
     pub(crate) fn read(text: &str) -> Option<Self> {

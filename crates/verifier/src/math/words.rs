@@ -73,8 +73,9 @@ pub(crate) fn is_wordy(text: &str) -> bool {
             return true;
         }
     }
-    // One letter alone is a name (`\text{m}`, `\text{B}`), with digits it is an expression.
-    text.chars().count() <= 3 && text.chars().any(char::is_alphabetic)
+    // One letter alone is a name (`\text{m}`, `p.m.`), with digits and signs it is an expression.
+    let letters = |c: char| c.is_alphabetic() || matches!(c, '.' | '/') || c.is_whitespace();
+    text.chars().all(letters) && text.chars().any(char::is_alphabetic)
 }
 
 /// The letters of a run as factors, if it reads as a product of variables (`xy`, `abc`, `bi`) and not
@@ -84,12 +85,13 @@ pub(crate) fn product(word: &str) -> Option<impl Iterator<Item = char>> {
     let lower = word.bytes().all(|b| b.is_ascii_lowercase());
     let is_word = match word.len() {
         2 => matches!(
-            word,
+            &*word.to_ascii_lowercase(),
             "no" | "on" | "of" | "to" | "is" | "or" | "an" | "at" | "it" | "by" | "in"
         ),
         _ => word.contains(['e', 'o', 'i', 'u']) && !word.bytes().all(|b| b == b'i'),
     };
-    let reads = word.len() <= 4 && !(lower && is_word) && (capitals || lower || word.len() == 2);
+    let short = word.len() <= if capitals { 4 } else { 3 };
+    let reads = short && !(!capitals && is_word) && (capitals || lower || word.len() == 2);
     reads.then(|| word.chars().collect::<Vec<_>>().into_iter())
 }
 

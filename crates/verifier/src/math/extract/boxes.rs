@@ -76,10 +76,11 @@ fn boxes(text: &str) -> Boxes {
 }
 
 fn next_command(text: &str, from: usize) -> Option<(usize, usize)> {
-    let places = COMMANDS.iter().filter_map(|command| {
-        text[from..].find(command).map(|at| (from + at, from + at + command.len()))
-    });
-    places.min()
+    text[from..].match_indices('\\').find_map(|(at, _)| {
+        let rest = &text[from + at..];
+        let command = COMMANDS.iter().find(|command| rest.starts_with(**command))?;
+        Some((from + at, from + at + command.len()))
+    })
 }
 
 /// Every opening brace that closes, with its closing one, by position. `\{` and `\}` do not count.

@@ -1,7 +1,5 @@
 //! The last number of a text.
 
-use std::ops::Range;
-
 use super::Found;
 
 /// The last number that stands by itself, with its sign, thousands, decimals, denominator and percent
