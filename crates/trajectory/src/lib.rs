@@ -36,6 +36,7 @@
 //! ```
 
 mod completion;
+mod constraint;
 mod error;
 mod group;
 mod task;
@@ -47,6 +48,8 @@ pub use completion::Completion;
 pub use completion::FinishReason;
 pub use completion::PolicyVersion;
 pub use completion::SamplingParams;
+pub use constraint::Constraint;
+pub use constraint::Count;
 pub use error::TrajectoryError;
 pub use group::PromptGroup;
 pub use group::ScoredGroup;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::constraint::Constraint;
 use crate::tests_check::TestsCheck;
 
 /// Identity of a prompt: a 64-bit hash of its content, stable across runs and machines.
@@ -108,6 +109,11 @@ pub enum CheckSpec {
     Expression(ExpressionCheck),
     /// The answer is a program that must pass tests.
     Tests(TestsCheck),
+    /// The answer must meet all of these constraints on its form.
+    Constraints {
+        /// The constraints.
+        constraints: Vec<Constraint>,
+    },
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.

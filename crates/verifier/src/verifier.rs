@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
 use crate::code::CodeVerifier;
+use crate::constraint::ConstraintVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
 
@@ -52,8 +53,8 @@ impl VerifyError {
     }
 }
 
-/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`] or [`CodeVerifier`] (in its
-/// shared sandbox).
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`ConstraintVerifier`] or
+/// [`CodeVerifier`] (in its shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -62,6 +63,7 @@ impl Verifier for CheckVerifier {
         match &task.check {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            CheckSpec::Constraints { .. } => ConstraintVerifier.verify(task, response),
             CheckSpec::Tests(_) => CodeVerifier::shared()
                 .map_err(|error| VerifyError::infrastructure(task, error))?
                 .verify(task, response),
