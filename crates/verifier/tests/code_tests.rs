@@ -31,12 +31,12 @@ fn call(function: &str, arguments: &str, expected: &str) -> TestsCheck {
 }
 
 fn try_judge(program: &str, check: &TestsCheck) -> Result<CodeReport, CodeError> {
-    let verifier = CodeVerifier::shared().unwrap();
+    let verifier = CodeVerifier::shared().expect("set-up");
     judge_code(verifier.sandbox(), program, check, &verifier.limits, Extent::All)
 }
 
 fn judge(program: &str, check: &TestsCheck) -> CodeReport {
-    try_judge(program, check).unwrap()
+    try_judge(program, check).expect("set-up")
 }
 
 fn names(report: &CodeReport) -> Vec<&'static str> {

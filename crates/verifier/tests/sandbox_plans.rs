@@ -8,14 +8,14 @@ use fireproof_verifier::{
 };
 
 fn run(sandbox: &Sandbox, program: &str) -> Finished {
-    sandbox.run(program, b"", &Limits::default()).unwrap()
+    sandbox.run(program, b"", &Limits::default()).expect("set-up")
 }
 
 fn output(sandbox: &Sandbox, program: &str) -> String {
     let run = run(sandbox, program);
     let errors = String::from_utf8_lossy(&run.errors).into_owned();
     assert_eq!(run.end, End::Exited(0), "{errors}");
-    String::from_utf8(run.output).unwrap()
+    String::from_utf8(run.output).expect("set-up")
 }
 
 /// Nothing but what the arguments ask for, trusted programs only.
@@ -95,7 +95,7 @@ fn a_pid_namespace_takes_daemons_and_bombs_with_it() {
 }
 
 fn processes_named(name: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let entries = std::fs::read_dir("/proc").expect("set-up").flatten();
     let comm = |path: &Path| std::fs::read_to_string(path.join("comm")).unwrap_or_default();
     entries.filter(|entry| comm(&entry.path()).trim() == name).count()
 }

@@ -52,12 +52,8 @@ pub(crate) struct Rule {
 impl Rule {
     /// True if a value is as expected.
     pub(crate) fn equal(self, value: &Value, expected: &Value) -> bool {
-        if let (Some(a), Some(b)) = (self.key(value), self.key(expected)) {
-            if a == b {
-                return true;
-            }
-        }
-        self.decimals.is_some_and(|decimals| self.close(value, expected, tolerance(decimals)))
+        let close = |decimals| self.close(value, expected, tolerance(decimals));
+        self.exact(value, expected) || self.decimals.is_some_and(close)
     }
 
     /// `None` for a value with a NaN, which equals nothing.

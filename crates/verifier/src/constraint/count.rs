@@ -20,7 +20,7 @@ pub(super) fn phrase(text: &str, phrase: &str) -> usize {
     let whole = |start: &usize| {
         let before = text[..*start].chars().next_back();
         let after = text[*start + phrase.len()..].chars().next();
-        !(starts && before.is_some_and(is_word)) && !(ends && after.is_some_and(is_word))
+        !(starts && before.is_some_and(is_word) || ends && after.is_some_and(is_word))
     };
     text.match_indices(&phrase).map(|(start, _)| start).filter(whole).count()
 }

@@ -34,7 +34,7 @@ pub(super) enum Step {
     /// Changes the working folder.
     Enter(CString),
     /// Sets a resource limit, soft and hard, or keeps a lower hard limit.
-    Limit(c_uint, u64),
+    Limit(i64, u64),
     /// Leaves the host's session and with it the terminal.
     Session,
     /// Becomes another user and group without any other group.
@@ -204,9 +204,8 @@ unsafe fn root(place: &CStr) -> c_long {
 }
 
 #[expect(unsafe_code, reason = "prlimit(2)")]
-unsafe fn limit(resource: c_uint, value: u64) -> c_long {
-    // SAFETY: the structures are live locals. The raw calls are used because the wrapper's type of
-    // `resource` differs between C libraries.
+unsafe fn limit(resource: i64, value: u64) -> c_long {
+    // SAFETY: the structures are live locals.
     unsafe {
         let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
         let none = std::ptr::null::<libc::rlimit64>();
