@@ -19,9 +19,9 @@ const NOBODY: u32 = 65534;
 
 fn limits() -> Limits {
     Limits {
-        time: Duration::from_millis(300),
-        wall: Duration::from_millis(800),
-        memory: 256 << 20,
+        time: Duration::from_millis(250),
+        wall: Duration::from_millis(600),
+        memory: 128 << 20,
         ..Limits::default()
     }
 }

@@ -24,17 +24,17 @@ fn body(stream: &TcpStream) -> String {
     let mut length = 0;
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
+        reader.read_line(&mut line).expect("set-up");
         if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
+            length = value.trim().parse().expect("set-up");
         }
         if line.trim().is_empty() {
             break;
         }
     }
     let mut bytes = vec![0; length];
-    reader.read_exact(&mut bytes).unwrap();
-    String::from_utf8(bytes).unwrap()
+    reader.read_exact(&mut bytes).expect("set-up");
+    String::from_utf8(bytes).expect("set-up")
 }
 
 /// Serves `answers` one after the other, the last one for ever, and counts the requests. An answer
@@ -44,8 +44,8 @@ fn asked(
     retries: u32,
     response: &str,
 ) -> (Result<Outcome, VerifyError>, usize, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/verify", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("set-up");
+    let url = format!("http://{}/verify", listener.local_addr().expect("set-up"));
     let count = AtomicUsize::new(0);
     let verifier = RemoteVerifier::new(&url, Duration::from_millis(300))
         .with_retries(retries, Duration::from_millis(1));
@@ -53,7 +53,7 @@ fn asked(
         let server = scope.spawn(|| {
             let mut last = String::new();
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
+                let mut stream = stream.expect("set-up");
                 let question = body(&stream);
                 if question == "stop" {
                     break;
@@ -71,14 +71,15 @@ fn asked(
                 let head = format!(
                     "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
                 );
-                stream.write_all((head + text).as_bytes()).unwrap();
+                stream.write_all((head + text).as_bytes()).expect("set-up");
             }
             last
         });
         let verdict = verifier.verify(&task(), response).map(|verdict| verdict.outcome);
-        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nstop").unwrap();
-        let last = server.join().unwrap();
+        let mut stream =
+            TcpStream::connect(listener.local_addr().expect("set-up")).expect("set-up");
+        stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nstop").expect("set-up");
+        let last = server.join().expect("set-up");
         (verdict, count.load(Ordering::Relaxed), last)
     })
 }
