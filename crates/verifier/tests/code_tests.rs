@@ -1,7 +1,7 @@
 //! Programs judged by tests: right ones pass, wrong ones and cheats do not.
 
 use fireproof_trajectory::{
-    CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestsCheck,
+    CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestLimits, TestsCheck,
 };
 use fireproof_verifier::{
     CheckVerifier, CodeError, CodeReport, CodeVerifier, Extent, TestVerdict, Verifier, VerifyError,
@@ -87,6 +87,44 @@ fn ways_of_reading_that_contest_programs_use() {
         let report = judge(program, &stdio(&[("1 2\n", "3\n")]));
         assert_eq!(names(&report), ["passed"], "{program}\n{:?}", report.verdict());
     }
+}
+
+/// Tests run together first; what one leaves behind must not fail another.
+#[test]
+fn tests_with_input_do_not_disturb_each_other() {
+    let check = stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]);
+    for program in [
+        ADD,
+        "import sys, io, os\nsys.stdout = io.StringIO()\nimport atexit\n\
+         atexit.register(lambda: os.write(1, sys.stdout.getvalue().encode()))\n\
+         print(sum(map(int, input().split())))",
+        "import sys\nprint(sum(map(int, sys.stdin.read().split())))\nsys.stdin.close()\nsys.exit(0)",
+        "import os\nprint(sum(map(int, input().split())), flush=True)\nos._exit(0)",
+        "open('once', 'x')\nprint(sum(map(int, input().split())))",
+        "import sys\nassert not hasattr(sys, 'seen')\nsys.seen = 1\nprint(sum(map(int, input().split())))",
+        "import threading, time\ndef late(n):\n    time.sleep(0.01)\n    print(n)\n\
+         threading.Thread(target=late, args=(sum(map(int, input().split())),)).start()",
+        "import sys\nsys.setrecursionlimit(50)\nprint(sum(map(int, input().split())))",
+        "import sys\nprint(sum(map(int, input().split())))\nsys.stdout.close()",
+        "import os\nos.write(1, b'%d' % sum(map(int, os.read(0, 99).split())))\nos.close(0)",
+    ] {
+        let report = judge(program, &check);
+        assert_eq!(names(&report), ["passed"; 3], "{program}");
+    }
+    let wrong = judge("print('0\\0fine\\0\\n' * 9)", &check);
+    assert_eq!(names(&wrong), ["wrong"; 3]);
+    let late = judge(
+        "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))",
+        &TestsCheck {
+            limits: TestLimits { time_ms: Some(200), ..TestLimits::default() },
+            ..check.clone()
+        },
+    );
+    assert_eq!(names(&late), ["passed", "time-limit", "not-run"]);
+    let many: Vec<(String, String)> =
+        (0..70).map(|n| (format!("{n} 1"), (n + 1).to_string())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert!(judge(ADD, &stdio(&many)).passed());
 }
 
 #[test]

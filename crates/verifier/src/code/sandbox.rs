@@ -46,6 +46,11 @@ const PROGRAM: &str = include_str!("sandbox/program.py");
 /// The part that runs tests against another child.
 const JUDGE: &str = include_str!("sandbox/judge.py");
 
+/// What stands in the output after a run that ended well.
+pub(crate) const END_OF_RUN: &[u8] = b"\0fine\0\n";
+/// Most runs of one process: each takes a file descriptor.
+pub(crate) const RUNS: usize = 32;
+
 /// Whether to use a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wish {
@@ -199,6 +204,24 @@ impl Sandbox {
         one(supervise::supervise(vec![child]))
     }
 
+    /// Runs a program as a script once for each input, all in one process. Where a run ends, the
+    /// output has [`END_OF_RUN`], or something else if the run failed.
+    ///
+    /// Only a success says anything about the program run by itself: the bounds are those of all
+    /// runs together, and a run finds what the ones before it left.
+    pub(crate) fn run_each(
+        &self,
+        source: &str,
+        inputs: &[&str],
+        limits: &Limits,
+    ) -> Result<Finished, SandboxError> {
+        let inputs = inputs.iter().map(|input| memory_file(input.as_bytes()));
+        let files = [memory_file(source.as_bytes())].into_iter().chain(inputs);
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        let child = self.start(Role::Scripts, memory_file(b"")?, files, None, limits)?;
+        one(supervise::supervise(vec![child]))
+    }
+
     /// Runs a program and then evaluates expressions in it. `requests` and the reply are in the
     /// form of the harness.
     pub(crate) fn serve(
@@ -295,6 +318,7 @@ impl Sandbox {
         let program = self.interpreter.program.as_path();
         let (harness, mode) = match role {
             Role::Script => (PROGRAM, "script"),
+            Role::Scripts => (PROGRAM, "scripts"),
             Role::Serve => (PROGRAM, "serve"),
             Role::Judge => (JUDGE, "judge"),
         };
@@ -316,6 +340,8 @@ impl Sandbox {
 enum Role {
     /// A program with input and output.
     Script,
+    /// The same again and again.
+    Scripts,
     /// A program whose functions are called.
     Serve,
     /// Tests that call another child's functions.
