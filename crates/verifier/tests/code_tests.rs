@@ -113,18 +113,55 @@ fn tests_with_input_do_not_disturb_each_other() {
     }
     let wrong = judge("print('0\\0fine\\0\\n' * 9)", &check);
     assert_eq!(names(&wrong), ["wrong"; 3]);
-    let late = judge(
-        "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))",
-        &TestsCheck {
-            limits: TestLimits { time_ms: Some(200), ..TestLimits::default() },
-            ..check.clone()
-        },
-    );
-    assert_eq!(names(&late), ["passed", "time-limit", "not-run"]);
     let many: Vec<(String, String)> =
         (0..70).map(|n| (format!("{n} 1"), (n + 1).to_string())).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert!(judge(ADD, &stdio(&many)).passed());
+}
+
+#[test]
+fn a_program_that_never_ends_ends_the_run() {
+    let limits = TestLimits { time_ms: Some(200), ..TestLimits::default() };
+    let check = TestsCheck { limits, ..stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]) };
+    let late = "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))";
+    assert_eq!(names(&judge(late, &check)), ["passed", "time-limit", "not-run"]);
+    assert_eq!(names(&judge("while True: pass", &check)), ["time-limit", "not-run", "not-run"]);
+    let codes = ["assert f(1) in (1, 2)", "while True: f(2)", "assert f(1) in (1, 2)"];
+    let check = TestsCheck { limits, ..asserts(&codes) };
+    let report = judge("def f(x): return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit", "not-run"]);
+    let report = judge("def f(x):\n    while x == 2: pass\n    return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit", "not-run"]);
+    let check = TestsCheck { limits, ..asserts(&["assert f(1) == 1", "assert f(2) == 2"]) };
+    let report = judge("def f(x):\n    while x == 2: pass\n    return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit"]);
+}
+
+/// What goes wrong has a name.
+#[test]
+fn every_end_has_a_verdict() {
+    let check = TestsCheck {
+        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(400) },
+        ..stdio(&[("1", "1")])
+    };
+    for (program, name) in [
+        ("print(input())", "passed"),
+        ("print(2)", "wrong"),
+        ("print(1)\nraise KeyError(3)", "raised"),
+        ("print(1", "raised"),
+        ("print(1)\nimport sys\nsys.exit(3)", "exited"),
+        ("print(1)\nimport os\nos._exit(1)", "exited"),
+        ("x = [0] * 10**9", "memory-limit"),
+        ("print('x' * 10**6)", "output-limit"),
+        ("while True: pass", "time-limit"),
+        ("import ctypes\nctypes.string_at(0)", "killed"),
+        ("\0", "raised"),
+        ("# coding: nonsense\nprint(1)", "raised"),
+        ("print(chr(0xD800))", "raised"),
+    ] {
+        assert_eq!(judge(program, &check).verdict().name(), name, "{program}");
+    }
+    assert_eq!(judge("raise_ = 1\nraise KeyError", &check).tests, [raised("KeyError")]);
 }
 
 #[test]

@@ -247,7 +247,7 @@ impl Judging<'_> {
                 }
                 Some(("failed", _)) => TestVerdict::Wrong,
                 Some(("raised", name)) if name != "ProgramGone" => raised(name),
-                _ => unanswered(&program),
+                _ => untested(&run, &program),
             };
             let ends = verdict.ends_the_run();
             self.tests[*index] = verdict;
@@ -276,6 +276,14 @@ fn raised(name: &str) -> TestVerdict {
 /// The verdict over a test whose answer never came.
 fn unanswered(run: &Finished) -> TestVerdict {
     TestVerdict::of_end(run).unwrap_or(TestVerdict::Exited { status: 0 })
+}
+
+/// The verdict over statements that gave no result: the program's end, if that was its own doing.
+fn untested(tests: &Finished, program: &Finished) -> TestVerdict {
+    match (unanswered(program), TestVerdict::of_end(tests)) {
+        // Not the program, which was ended after its tests, but the tests met a bound.
+        (TestVerdict::Killed { signal: 9 }, Some(verdict)) | (verdict, _) => verdict,
+    }
 }
 
 fn push_frame(frames: &mut Vec<u8>, kind: &str, text: &str) {

@@ -161,7 +161,8 @@ fn user_map() -> [Step; 3] {
 
 fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
     let seconds = limits.time.as_secs() + 1;
-    let stack = (limits.memory / 8).min(64 << 20);
+    // Every thread gets a stack of this size unless it asks for another.
+    let stack = (limits.memory / 32).clamp(1 << 20, 64 << 20);
     let mut all = vec![
         (libc::RLIMIT_CPU, seconds),
         (libc::RLIMIT_AS, limits.memory),
