@@ -3,6 +3,8 @@
 //! Each file of `programs/cheats` is judged by every kind of test there is. The same tests pay an
 //! honest program in full, so that a judge that refuses everything does not look good here.
 
+#![cfg(target_os = "linux")]
+
 use std::path::Path;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The line format of programs with tests, and many of them judged at once.
 
+#![cfg(target_os = "linux")]
+
 use fireproof_trajectory::{
     CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestsCheck,
 };

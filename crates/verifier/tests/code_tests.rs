@@ -1,5 +1,7 @@
 //! Programs judged by tests: right ones pass, wrong ones and cheats do not.
 
+#![cfg(target_os = "linux")]
+
 use fireproof_trajectory::{
     CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestLimits, TestsCheck,
 };
@@ -81,6 +83,11 @@ fn ways_of_reading_that_contest_programs_use() {
          p = P(*map(int, input().split()))\nprint(p.x + p.y)",
         "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    return 3\nprint(sum(map(int, input().split())))",
         "import sys\nprint(sum(map(int, input().split())))\nsys.exit()",
+        "import resource, sys\n\
+         resource.setrlimit(resource.RLIMIT_STACK, (1 << 28, resource.RLIM_INFINITY))\n\
+         print(sum(map(int, input().split())))",
+        "from concurrent.futures import ThreadPoolExecutor\n\
+         with ThreadPoolExecutor(8) as pool:\n    print(sum(pool.map(int, input().split())))",
         "print(eval(input().replace(' ', '+')))\nexit(0)\nprint('no')",
         "print(sum(map(int, input().split())))\nquit()",
     ] {

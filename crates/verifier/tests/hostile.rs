@@ -4,6 +4,8 @@
 //! an ordinary user. Its first line says how it must end; it prints `escaped` if anything worked
 //! that must not.
 
+#![cfg(target_os = "linux")]
+
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;

@@ -1,6 +1,8 @@
 //! The sandbox in its weaker forms: what is refused, what is reported, and that each layer holds
 //! by itself.
 
+#![cfg(target_os = "linux")]
+
 use std::path::Path;
 
 use fireproof_verifier::{

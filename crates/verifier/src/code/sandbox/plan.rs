@@ -166,7 +166,6 @@ fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
     let mut all = vec![
         (libc::RLIMIT_CPU, seconds),
         (libc::RLIMIT_AS, limits.memory),
-        (libc::RLIMIT_STACK, stack),
         (libc::RLIMIT_FSIZE, limits.scratch),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MEMLOCK, 0),
@@ -175,7 +174,9 @@ fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
     if plan.bounds_processes() {
         all.push((libc::RLIMIT_NPROC, u64::from(limits.threads)));
     }
-    all.into_iter().map(|(resource, value)| Step::Limit(resource.into(), value)).collect()
+    let hard = all.into_iter().map(|(resource, value)| Step::Limit(resource.into(), value));
+    // Programs that recurse deeply raise it; the bound on memory holds for the stack as well.
+    hard.chain([Step::SoftLimit(libc::RLIMIT_STACK.into(), stack)]).collect()
 }
 
 /// A root with the readable paths at their places, a few devices, and an empty scratch folder.
