@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use fireproof_verifier::{
     End, Finished, Layer, Limits, Sandbox, SandboxConfig, SandboxError, Wish,
@@ -90,7 +91,8 @@ fn a_pid_namespace_takes_daemons_and_bombs_with_it() {
     }
     assert!(output(&sandbox, &daemon).contains("started"));
     assert_eq!(processes_named(&name), 0);
-    let limits = Limits::default().with_time_ms(300);
+    let wall = Duration::from_millis(500);
+    let limits = Limits { wall, threads: 8, ..Limits::default().with_time_ms(300) };
     let run = sandbox.run(&bomb, b"", &limits).unwrap();
     assert_eq!(run.end, End::TimeLimit);
     assert_eq!(processes_named(&name), 0);

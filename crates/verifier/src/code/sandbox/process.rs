@@ -188,6 +188,7 @@ impl Sandbox {
             output: Stream::new(Some(output)),
             errors: Stream::new(Some(errors)),
             reply: Stream::new(reply),
+            alone: self.plan.seccomp,
             scratch,
             started,
             ended: None,
