@@ -139,7 +139,7 @@ impl Sandbox {
         let (Some(tests), Some(program)) = (finished.next(), finished.next()) else {
             return Err(SandboxError::start("a child was lost"));
         };
-        Ok((undisturbed(tests)?, program))
+        Ok((undisturbed(tests)?, undisturbed(program)?))
     }
 
     /// Starts a child. `files` stand at 3, 4 and so on; all of them are closed in the host.
