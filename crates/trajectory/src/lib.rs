@@ -36,6 +36,7 @@
 //! ```
 
 mod completion;
+mod constraint;
 mod error;
 mod family_check;
 mod group;
@@ -48,6 +49,8 @@ pub use completion::Completion;
 pub use completion::FinishReason;
 pub use completion::PolicyVersion;
 pub use completion::SamplingParams;
+pub use constraint::Constraint;
+pub use constraint::Count;
 pub use error::TrajectoryError;
 pub use family_check::FamilyCheck;
 pub use group::PromptGroup;

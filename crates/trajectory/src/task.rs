@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::constraint::Constraint;
 use crate::family_check::FamilyCheck;
 use crate::tests_check::TestsCheck;
 
@@ -115,6 +116,11 @@ pub enum CheckSpec {
     Math {
         /// The right answer, in LaTeX or plain text.
         answer: String,
+    },
+    /// The answer must meet all of these constraints on its form.
+    Constraints {
+        /// The constraints.
+        constraints: Vec<Constraint>,
     },
     /// A check that a user's own verifier understands.
     Custom {

@@ -1,5 +1,7 @@
 //! The judgement of a verifier over one completion.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What came of judging an answer. All of these are values of the domain, not errors.
@@ -27,20 +29,23 @@ pub struct Verdict {
     /// Share of the format rules that the text keeps, from 0 to 1, where a format was checked.
     #[serde(default)]
     pub format: Option<f32>,
+    /// Scores by name, from 0 to 1, where several things were judged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, f32>,
 }
 
 impl Verdict {
     /// A verdict with no extracted answer and no format check.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        Self { outcome, answer: None, format: None }
+        Self { outcome, answer: None, format: None, parts: BTreeMap::new() }
     }
 
     /// A verdict over an extracted answer.
     #[must_use]
     pub fn over(answer: &str, correct: bool) -> Self {
         let outcome = if correct { Outcome::Correct } else { Outcome::Wrong };
-        Self { outcome, answer: Some(answer.to_owned()), format: None }
+        Self { answer: Some(answer.to_owned()), ..Self::new(outcome) }
     }
 
     /// True if the answer is right.

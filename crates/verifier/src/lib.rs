@@ -31,12 +31,18 @@
 //! ```
 
 mod code;
+mod composite;
+mod constraint;
 mod evaluate;
 mod exact;
 mod expression;
 mod family;
 mod format;
 pub mod math;
+mod parallel;
+#[cfg(feature = "remote")]
+mod remote;
+mod repetition;
 mod reward;
 mod verifier;
 
@@ -64,6 +70,13 @@ pub use code::sandbox::Sandbox;
 pub use code::sandbox::SandboxConfig;
 pub use code::sandbox::SandboxError;
 pub use code::sandbox::Wish;
+pub use composite::Composite;
+pub use composite::Part;
+pub use composite::Score;
+pub use constraint::ConstraintError;
+pub use constraint::ConstraintVerifier;
+pub use constraint::constraints_met;
+pub use constraint::meets;
 pub use evaluate::EvaluateError;
 pub use evaluate::Evaluation;
 pub use evaluate::evaluate;
@@ -72,6 +85,14 @@ pub use expression::IntegerExpression;
 pub use family::FamilyInstance;
 pub use format::TaggedAnswer;
 pub use format::tag_score;
+pub use parallel::Response;
+pub use parallel::Responses;
+pub use parallel::Waiting;
+pub use parallel::Watchdog;
+pub use parallel::verify_groups;
+#[cfg(feature = "remote")]
+pub use remote::RemoteVerifier;
+pub use repetition::repetition;
 pub use reward::RewardScale;
 pub use verifier::CheckVerifier;
 pub use verifier::Verifier;

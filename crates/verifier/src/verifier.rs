@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
 use crate::code::CodeVerifier;
+use crate::constraint::ConstraintVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
 use crate::family::FamilyInstance;
@@ -63,7 +64,7 @@ impl VerifyError {
 }
 
 /// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`MathAnswer`],
-/// [`FamilyInstance`] or [`CodeVerifier`] (in its shared sandbox).
+/// [`FamilyInstance`], [`ConstraintVerifier`] or [`CodeVerifier`] (in its shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -73,6 +74,7 @@ impl Verifier for CheckVerifier {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
             CheckSpec::Family(_) => FamilyInstance.verify(task, response),
+            CheckSpec::Constraints { .. } => ConstraintVerifier.verify(task, response),
             CheckSpec::Tests(_) => CodeVerifier::shared()
                 .map_err(|error| VerifyError::infrastructure(task, error))?
                 .verify(task, response),

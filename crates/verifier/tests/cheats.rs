@@ -3,6 +3,8 @@
 //! Each file of `programs/cheats` is judged by every kind of test there is. The same tests pay an
 //! honest program in full, so that a judge that refuses everything does not look good here.
 
+#![cfg(target_os = "linux")]
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,11 +64,11 @@ fn limits() -> Limits {
 
 /// Some tests by themselves, so that no cheat is saved by another test.
 fn passed(program: &str) -> Vec<&'static str> {
-    let verifier = CodeVerifier::shared().unwrap();
+    let verifier = CodeVerifier::shared().expect("set-up");
     let passes = |test: &ProgramTest| {
         let check = TestsCheck { tests: vec![test.clone()], ..TestsCheck::default() };
         let report = judge_code(verifier.sandbox(), program, &check, &limits(), Extent::All);
-        report.unwrap().tests == [TestVerdict::Passed]
+        report.expect("set-up").tests == [TestVerdict::Passed]
     };
     let alone = ["stdio"];
     let tests = tests().into_iter().filter(|(name, _)| alone.contains(name));
@@ -75,14 +77,15 @@ fn passed(program: &str) -> Vec<&'static str> {
 
 /// All tests but the one with input at once, in the processes that they share.
 fn passed_together(program: &str) -> Vec<&'static str> {
-    let verifier = CodeVerifier::shared().unwrap();
+    let verifier = CodeVerifier::shared().expect("set-up");
     let tests = tests();
     let check = TestsCheck {
         tests: tests.iter().skip(1).map(|(_, test)| test.clone()).collect(),
         entry: Some("f".into()),
         ..TestsCheck::default()
     };
-    let report = judge_code(verifier.sandbox(), program, &check, &limits(), Extent::All).unwrap();
+    let report =
+        judge_code(verifier.sandbox(), program, &check, &limits(), Extent::All).expect("set-up");
     let names = tests.into_iter().skip(1).map(|(name, _)| name).zip(report.tests);
     names.filter(|(_, test)| *test == TestVerdict::Passed).map(|(name, _)| name).collect()
 }

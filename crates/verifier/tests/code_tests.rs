@@ -1,7 +1,9 @@
 //! Programs judged by tests: right ones pass, wrong ones and cheats do not.
 
+#![cfg(target_os = "linux")]
+
 use fireproof_trajectory::{
-    CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestsCheck,
+    CheckSpec, Outcome, ProgramTest, PromptId, Task, TaskMetadata, TestLimits, TestsCheck,
 };
 use fireproof_verifier::{
     CheckVerifier, CodeError, CodeReport, CodeVerifier, Extent, TestVerdict, Verifier, VerifyError,
@@ -31,12 +33,12 @@ fn call(function: &str, arguments: &str, expected: &str) -> TestsCheck {
 }
 
 fn try_judge(program: &str, check: &TestsCheck) -> Result<CodeReport, CodeError> {
-    let verifier = CodeVerifier::shared().unwrap();
+    let verifier = CodeVerifier::shared().expect("set-up");
     judge_code(verifier.sandbox(), program, check, &verifier.limits, Extent::All)
 }
 
 fn judge(program: &str, check: &TestsCheck) -> CodeReport {
-    try_judge(program, check).unwrap()
+    try_judge(program, check).expect("set-up")
 }
 
 fn names(report: &CodeReport) -> Vec<&'static str> {
@@ -81,12 +83,92 @@ fn ways_of_reading_that_contest_programs_use() {
          p = P(*map(int, input().split()))\nprint(p.x + p.y)",
         "import asyncio\nasync def main():\n    await asyncio.sleep(0)\n    return 3\nprint(sum(map(int, input().split())))",
         "import sys\nprint(sum(map(int, input().split())))\nsys.exit()",
+        "import resource, sys\n\
+         resource.setrlimit(resource.RLIMIT_STACK, (1 << 28, resource.RLIM_INFINITY))\n\
+         print(sum(map(int, input().split())))",
+        "from concurrent.futures import ThreadPoolExecutor\n\
+         with ThreadPoolExecutor(8) as pool:\n    print(sum(pool.map(int, input().split())))",
         "print(eval(input().replace(' ', '+')))\nexit(0)\nprint('no')",
         "print(sum(map(int, input().split())))\nquit()",
     ] {
         let report = judge(program, &stdio(&[("1 2\n", "3\n")]));
         assert_eq!(names(&report), ["passed"], "{program}\n{:?}", report.verdict());
     }
+}
+
+/// Tests run together first; what one leaves behind must not fail another.
+#[test]
+fn tests_with_input_do_not_disturb_each_other() {
+    let check = stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]);
+    for program in [
+        ADD,
+        "import sys, io, os\nsys.stdout = io.StringIO()\nimport atexit\n\
+         atexit.register(lambda: os.write(1, sys.stdout.getvalue().encode()))\n\
+         print(sum(map(int, input().split())))",
+        "import sys\nprint(sum(map(int, sys.stdin.read().split())))\nsys.stdin.close()\nsys.exit(0)",
+        "import os\nprint(sum(map(int, input().split())), flush=True)\nos._exit(0)",
+        "open('once', 'x')\nprint(sum(map(int, input().split())))",
+        "import sys\nassert not hasattr(sys, 'seen')\nsys.seen = 1\nprint(sum(map(int, input().split())))",
+        "import threading, time\ndef late(n):\n    time.sleep(0.01)\n    print(n)\n\
+         threading.Thread(target=late, args=(sum(map(int, input().split())),)).start()",
+        "import sys\nsys.setrecursionlimit(50)\nprint(sum(map(int, input().split())))",
+        "import sys\nprint(sum(map(int, input().split())))\nsys.stdout.close()",
+        "import os\nos.write(1, b'%d' % sum(map(int, os.read(0, 99).split())))\nos.close(0)",
+    ] {
+        let report = judge(program, &check);
+        assert_eq!(names(&report), ["passed"; 3], "{program}");
+    }
+    let wrong = judge("print('0\\0fine\\0\\n' * 9)", &check);
+    assert_eq!(names(&wrong), ["wrong"; 3]);
+    let many: Vec<(String, String)> =
+        (0..70).map(|n| (format!("{n} 1"), (n + 1).to_string())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    assert!(judge(ADD, &stdio(&many)).passed());
+}
+
+#[test]
+fn a_program_that_never_ends_ends_the_run() {
+    let limits = TestLimits { time_ms: Some(200), ..TestLimits::default() };
+    let check = TestsCheck { limits, ..stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]) };
+    let late = "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))";
+    assert_eq!(names(&judge(late, &check)), ["passed", "time-limit", "not-run"]);
+    assert_eq!(names(&judge("while True: pass", &check)), ["time-limit", "not-run", "not-run"]);
+    let codes = ["assert f(1) in (1, 2)", "while True: f(2)", "assert f(1) in (1, 2)"];
+    let check = TestsCheck { limits, ..asserts(&codes) };
+    let report = judge("def f(x): return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit", "not-run"]);
+    let report = judge("def f(x):\n    while x == 2: pass\n    return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit", "not-run"]);
+    let check = TestsCheck { limits, ..asserts(&["assert f(1) == 1", "assert f(2) == 2"]) };
+    let report = judge("def f(x):\n    while x == 2: pass\n    return x", &check);
+    assert_eq!(names(&report), ["passed", "time-limit"]);
+}
+
+/// What goes wrong has a name.
+#[test]
+fn every_end_has_a_verdict() {
+    let check = TestsCheck {
+        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(400) },
+        ..stdio(&[("1", "1")])
+    };
+    for (program, name) in [
+        ("print(input())", "passed"),
+        ("print(2)", "wrong"),
+        ("print(1)\nraise KeyError(3)", "raised"),
+        ("print(1", "raised"),
+        ("print(1)\nimport sys\nsys.exit(3)", "exited"),
+        ("print(1)\nimport os\nos._exit(1)", "exited"),
+        ("x = [0] * 10**9", "memory-limit"),
+        ("print('x' * 10**6)", "output-limit"),
+        ("while True: pass", "time-limit"),
+        ("import ctypes\nctypes.string_at(0)", "killed"),
+        ("\0", "raised"),
+        ("# coding: nonsense\nprint(1)", "raised"),
+        ("print(chr(0xD800))", "raised"),
+    ] {
+        assert_eq!(judge(program, &check).verdict().name(), name, "{program}");
+    }
+    assert_eq!(judge("raise_ = 1\nraise KeyError", &check).tests, [raised("KeyError")]);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! an ordinary user. Its first line says how it must end; it prints `escaped` if anything worked
 //! that must not.
 
+#![cfg(target_os = "linux")]
+
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
@@ -19,9 +21,9 @@ const NOBODY: u32 = 65534;
 
 fn limits() -> Limits {
     Limits {
-        time: Duration::from_millis(300),
-        wall: Duration::from_millis(800),
-        memory: 256 << 20,
+        time: Duration::from_millis(250),
+        wall: Duration::from_millis(600),
+        memory: 128 << 20,
         ..Limits::default()
     }
 }
@@ -35,17 +37,17 @@ struct Surroundings {
 
 impl Surroundings {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("set-up");
         let surroundings = Self {
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-            sibling: Command::new("sleep").arg("600").spawn().unwrap(),
+            listener: TcpListener::bind("127.0.0.1:0").expect("set-up"),
+            sibling: Command::new("sleep").arg("600").spawn().expect("set-up"),
             folder,
         };
-        surroundings.listener.set_nonblocking(true).unwrap();
-        std::fs::write(surroundings.file(), SECRET).unwrap();
+        surroundings.listener.set_nonblocking(true).expect("set-up");
+        std::fs::write(surroundings.file(), SECRET).expect("set-up");
         // As open as can be: only the sandbox keeps it.
         for (path, mode) in [(surroundings.folder.path(), 0o777), (&surroundings.file(), 0o666)] {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set-up");
         }
         surroundings
     }
@@ -57,26 +59,26 @@ impl Surroundings {
     /// What the program named is told about its targets.
     fn input(&self, name: &str) -> String {
         match name {
-            "network" => self.listener.local_addr().unwrap().port().to_string(),
+            "network" => self.listener.local_addr().expect("set-up").port().to_string(),
             "signals" => format!("{} {}", std::process::id(), self.sibling.id()),
-            _ => self.file().to_str().unwrap().to_owned(),
+            _ => self.file().to_str().expect("set-up").to_owned(),
         }
     }
 
     fn assert_unharmed(&mut self, name: &str) {
-        assert_eq!(std::fs::read_to_string(self.file()).unwrap(), SECRET, "{name}");
-        let metadata = std::fs::metadata(self.file()).unwrap();
+        assert_eq!(std::fs::read_to_string(self.file()).expect("set-up"), SECRET, "{name}");
+        let metadata = std::fs::metadata(self.file()).expect("set-up");
         assert_eq!((metadata.mode() & 0o777, metadata.nlink()), (0o666, 1), "{name}");
-        assert_eq!(std::fs::read_dir(self.folder.path()).unwrap().count(), 1, "{name}");
+        assert_eq!(std::fs::read_dir(self.folder.path()).expect("set-up").count(), 1, "{name}");
         assert!(self.listener.accept().is_err(), "{name} reached the host over the network");
-        assert!(self.sibling.try_wait().unwrap().is_none(), "{name} ended another process");
+        assert!(self.sibling.try_wait().expect("set-up").is_none(), "{name} ended another process");
     }
 }
 
 impl Drop for Surroundings {
     fn drop(&mut self) {
-        self.sibling.kill().unwrap();
-        self.sibling.wait().unwrap();
+        self.sibling.kill().expect("set-up");
+        self.sibling.wait().expect("set-up");
     }
 }
 
@@ -85,11 +87,11 @@ fn programs() -> Vec<(String, String)> {
     // The copy that an ordinary user runs is given them by root, who can read them.
     let folder = std::env::var_os("HOSTILE_PROGRAMS").map_or(folder, PathBuf::from);
     let mut all: Vec<(String, String)> = std::fs::read_dir(folder)
-        .unwrap()
+        .expect("set-up")
         .map(|entry| {
-            let path = entry.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, std::fs::read_to_string(path).unwrap())
+            let path = entry.expect("set-up").path();
+            let name = path.file_stem().expect("set-up").to_str().expect("set-up").to_owned();
+            (name, std::fs::read_to_string(path).expect("set-up"))
         })
         .collect();
     all.sort();
@@ -98,7 +100,7 @@ fn programs() -> Vec<(String, String)> {
 }
 
 fn run(sandbox: &Sandbox, program: &str, input: &str) -> Finished {
-    sandbox.run(program, format!("{input}\n").as_bytes(), &limits()).unwrap()
+    sandbox.run(program, format!("{input}\n").as_bytes(), &limits()).expect("set-up")
 }
 
 /// Runs every hostile program, and an honest one after it.
@@ -108,7 +110,8 @@ fn assert_contained(sandbox: &Sandbox) {
         let run_of = run(sandbox, &program, &surroundings.input(&name));
         let output = String::from_utf8_lossy(&run_of.output);
         let errors = String::from_utf8_lossy(&run_of.errors);
-        let expected = program.lines().next().unwrap().strip_prefix("# end: ").unwrap();
+        let expected =
+            program.lines().next().expect("set-up").strip_prefix("# end: ").expect("set-up");
         let end = format!("{:?}", run_of.end);
         assert!(expected.split(" | ").any(|e| e == end), "{name}: {end}\n{output}\n{errors}");
         assert!(!output.contains("escaped"), "{name}: {output}\n{}", sandbox.layers());
@@ -130,7 +133,8 @@ fn left_behind() -> Vec<String> {
     let prefix = format!("fireproof-{}-", std::process::id());
     let folders = ["/dev/shm".into(), std::env::temp_dir()];
     let names = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
-    let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names =
+        names.map(|entry| entry.expect("set-up").file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
@@ -235,5 +239,5 @@ fn shared_folder() -> PathBuf {
 /// An interpreter that every user can run.
 fn public_python() -> PathBuf {
     let places = ["/usr/bin/python3", "/usr/local/bin/python3", "/bin/python3"];
-    places.iter().map(PathBuf::from).find(|path| path.exists()).unwrap()
+    places.iter().map(PathBuf::from).find(|path| path.exists()).expect("set-up")
 }

@@ -1,21 +1,24 @@
 //! The sandbox in its weaker forms: what is refused, what is reported, and that each layer holds
 //! by itself.
 
+#![cfg(target_os = "linux")]
+
 use std::path::Path;
+use std::time::Duration;
 
 use fireproof_verifier::{
     End, Finished, Layer, Limits, Sandbox, SandboxConfig, SandboxError, Wish,
 };
 
 fn run(sandbox: &Sandbox, program: &str) -> Finished {
-    sandbox.run(program, b"", &Limits::default()).unwrap()
+    sandbox.run(program, b"", &Limits::default()).expect("set-up")
 }
 
 fn output(sandbox: &Sandbox, program: &str) -> String {
     let run = run(sandbox, program);
     let errors = String::from_utf8_lossy(&run.errors).into_owned();
     assert_eq!(run.end, End::Exited(0), "{errors}");
-    String::from_utf8(run.output).unwrap()
+    String::from_utf8(run.output).expect("set-up")
 }
 
 /// Nothing but what the arguments ask for, trusted programs only.
@@ -88,14 +91,15 @@ fn a_pid_namespace_takes_daemons_and_bombs_with_it() {
     }
     assert!(output(&sandbox, &daemon).contains("started"));
     assert_eq!(processes_named(&name), 0);
-    let limits = Limits::default().with_time_ms(300);
+    let wall = Duration::from_millis(500);
+    let limits = Limits { wall, threads: 8, ..Limits::default().with_time_ms(300) };
     let run = sandbox.run(&bomb, b"", &limits).unwrap();
     assert_eq!(run.end, End::TimeLimit);
     assert_eq!(processes_named(&name), 0);
 }
 
 fn processes_named(name: &str) -> usize {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let entries = std::fs::read_dir("/proc").expect("set-up").flatten();
     let comm = |path: &Path| std::fs::read_to_string(path.join("comm")).unwrap_or_default();
     entries.filter(|entry| comm(&entry.path()).trim() == name).count()
 }

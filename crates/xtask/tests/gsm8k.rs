@@ -24,9 +24,7 @@ fn every_file_of_the_folder_is_judged() {
 #[test]
 fn what_does_not_verify_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
-    let text = row("One?", "#### 1")
-        + &row("Many?", "#### 1/0")
-        + &row("None?", "I do not know.");
+    let text = row("One?", "#### 1") + &row("Many?", "#### 1/0") + &row("None?", "I do not know.");
     fs::write(folder.path().join("odd.jsonl"), text).unwrap();
     let tally = verify_gsm8k(folder.path()).unwrap();
     assert_eq!((tally.right, tally.problems.len()), (1, 2), "{tally}");

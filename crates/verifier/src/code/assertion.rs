@@ -200,7 +200,7 @@ fn top_level(text: &str, separator: u8) -> Option<Vec<&str>> {
         match token {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.checked_sub(1)?,
-            b'\n' | b';' | b'\\' if depth == 0 => return None,
+            b'\n' | b';' | b'\\' | b'<' | b'>' | b'!' | b':' if depth == 0 => return None,
             b'=' if depth == 0 => {
                 // An assignment or the rest of `<=`, `!=`.
                 if next.is_none_or(|(_, next)| *next != b'=') {
@@ -216,7 +216,6 @@ fn top_level(text: &str, separator: u8) -> Option<Vec<&str>> {
                 parts.push(text[start..*index].trim());
                 start = index + 1;
             }
-            b'<' | b'>' | b'!' | b':' if depth == 0 => return None,
             _ => {}
         }
     }

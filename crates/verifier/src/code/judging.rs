@@ -2,7 +2,7 @@
 //!
 //! | test | the program's process gets | who compares |
 //! |---|---|---|
-//! | input and output | the input; one process per test | this crate |
+//! | input and output | the inputs | this crate |
 //! | call | function and arguments; one process for all | this crate |
 //! | `assert call == literal` | the call, in the same process | this crate |
 //! | any other statements | single calls with plain arguments | a second process, which runs the test |
@@ -12,7 +12,7 @@ use fireproof_trajectory::{ProgramTest, TestsCheck};
 use super::assertion;
 use super::literal::{self, Rule, Value};
 use super::report::{self, CodeError, CodeReport, TestVerdict};
-use super::sandbox::{Finished, Limits, Sandbox};
+use super::sandbox::{self, End, Finished, Limits, Sandbox};
 
 /// How much of the tests to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,21 +138,64 @@ impl Judging<'_> {
         self.tests.iter().any(stops)
     }
 
-    /// One process per test.
+    /// First all in one process, which takes about as long as one. What does not pass there is
+    /// judged in a process of its own, so that no test fails for what another one left behind.
     fn stdio(&mut self, tests: &[(usize, &str, &str)]) -> Result<(), CodeError> {
+        if tests.len() > 1 {
+            for some in tests.chunks(sandbox::RUNS) {
+                if self.done() || !self.together(some)? {
+                    break;
+                }
+            }
+        }
         for (index, stdin, stdout) in tests {
             if self.done() {
                 break;
             }
+            if self.tests[*index] == TestVerdict::Passed {
+                continue;
+            }
             let run = self.sandbox.run(self.source, stdin.as_bytes(), self.limits)?;
-            let same = || same_output(&run.output, stdout, self.check.decimals);
             self.tests[*index] = match TestVerdict::of_end(&run) {
                 Some(verdict) => verdict,
-                None if same() => TestVerdict::Passed,
+                None if self.same(&run.output, stdout) => TestVerdict::Passed,
                 None => TestVerdict::Wrong,
             };
         }
         Ok(())
+    }
+
+    /// Notes which tests pass in one process. True if all of them do.
+    fn together(&mut self, tests: &[(usize, &str, &str)]) -> Result<bool, CodeError> {
+        let inputs: Vec<&str> = tests.iter().map(|(_, stdin, _)| *stdin).collect();
+        let run = self.sandbox.run_each(self.source, &inputs, self.limits)?;
+        let ends = run.output.windows(sandbox::END_OF_RUN.len());
+        if ends.filter(|bytes| *bytes == sandbox::END_OF_RUN).count() > tests.len() {
+            // The program writes such marks itself, and what belongs to which test is not known.
+            return Ok(false);
+        }
+        let mut rest = run.output.as_slice();
+        let mut passed = 0;
+        for (index, _, stdout) in tests {
+            let mark = sandbox::END_OF_RUN;
+            let Some(end) = rest.windows(mark.len()).position(|bytes| bytes == mark) else { break };
+            let output = &rest[..end];
+            rest = &rest[end + mark.len()..];
+            if self.same(output, stdout) {
+                self.tests[*index] = TestVerdict::Passed;
+                passed += 1;
+            }
+        }
+        // The first test had a fresh process and all of its time: no need to try that again.
+        let first = &mut self.tests[tests[0].0];
+        if rest.len() == run.output.len() && run.end == End::TimeLimit {
+            *first = TestVerdict::TimeLimit;
+        }
+        Ok(passed == tests.len())
+    }
+
+    fn same(&self, output: &[u8], expected: &str) -> bool {
+        same_output(output, expected, self.check.decimals)
     }
 
     /// All calls in one process.
@@ -204,7 +247,7 @@ impl Judging<'_> {
                 }
                 Some(("failed", _)) => TestVerdict::Wrong,
                 Some(("raised", name)) if name != "ProgramGone" => raised(name),
-                _ => unanswered(&program),
+                _ => untested(&run, &program),
             };
             let ends = verdict.ends_the_run();
             self.tests[*index] = verdict;
@@ -233,6 +276,14 @@ fn raised(name: &str) -> TestVerdict {
 /// The verdict over a test whose answer never came.
 fn unanswered(run: &Finished) -> TestVerdict {
     TestVerdict::of_end(run).unwrap_or(TestVerdict::Exited { status: 0 })
+}
+
+/// The verdict over statements that gave no result: the program's end, if that was its own doing.
+fn untested(tests: &Finished, program: &Finished) -> TestVerdict {
+    match (unanswered(program), TestVerdict::of_end(tests)) {
+        // Not the program, which was ended after its tests, but the tests met a bound.
+        (TestVerdict::Killed { signal: 9 }, Some(verdict)) | (verdict, _) => verdict,
+    }
 }
 
 fn push_frame(frames: &mut Vec<u8>, kind: &str, text: &str) {

@@ -52,12 +52,8 @@ pub(crate) struct Rule {
 impl Rule {
     /// True if a value is as expected.
     pub(crate) fn equal(self, value: &Value, expected: &Value) -> bool {
-        if let (Some(a), Some(b)) = (self.key(value), self.key(expected)) {
-            if a == b {
-                return true;
-            }
-        }
-        self.decimals.is_some_and(|decimals| self.close(value, expected, tolerance(decimals)))
+        let close = |decimals| self.close(value, expected, tolerance(decimals));
+        self.exact(value, expected) || self.decimals.is_some_and(close)
     }
 
     /// `None` for a value with a NaN, which equals nothing.
@@ -183,6 +179,42 @@ mod tests {
         ] {
             assert!(!equal(rule, a, b), "{a} {b}");
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_literal_or_not(text in "[\\[\\](){}'\"\\\\,:0-9a-fxjeE+._ rbuNT#\n-]{0,60}") {
+            if let Some(value) = parse(&text) {
+                // Equal to itself, unless there is a NaN inside, which no literal gives.
+                proptest::prop_assert!(Rule::default().equal(&value, &value));
+            }
+        }
+
+        #[test]
+        fn text_and_numbers_survive_quoting(text in "\\PC{0,30}", number: f64, whole: i64) {
+            let quoted = format!("{:?}", text.escape_unicode().to_string());
+            let python = quoted.replace("\\\\u{", "\\U{");
+            let python = expand(&python);
+            let equal = matches!(parse(&python), Some(Value::Str(found)) if found == text);
+            proptest::prop_assert!(equal, "{python}");
+            if number.is_finite() {
+                let found = parse(&format!("{number:e}")).unwrap();
+                proptest::prop_assert!(Rule::default().equal(&found, &Value::Float(number)));
+            }
+            let found = parse(&whole.to_string()).unwrap();
+            proptest::prop_assert!(Rule::default().equal(&found, &Value::Int(whole.to_string())));
+        }
+    }
+
+    /// Python's eight digits in place of Rust's braces.
+    fn expand(text: &str) -> String {
+        let mut parts = text.split("\\U{");
+        let mut all = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (digits, rest) = part.split_once('}').unwrap_or_default();
+            all += &format!("\\U{digits:0>8}{rest}");
+        }
+        all
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub(super) fn steps(plan: &Plan, setting: &Setting<'_>) -> Result<Vec<Step>, Str
     }
     steps.push(Step::CloseFrom(u32::try_from(setting.files.len()).unwrap_or(u32::MAX)));
     // Only now, because the host may have more files open than that.
-    steps.push(Step::Limit(libc::RLIMIT_NOFILE as u32, OPEN_FILES));
+    steps.push(Step::Limit(libc::RLIMIT_NOFILE.into(), OPEN_FILES));
     if plan.seccomp {
         let filters = seccomp::filters(plan.bounds_processes(), plan.mounts())?;
         steps.extend(filters.into_iter().map(Step::Seccomp));
@@ -161,11 +161,11 @@ fn user_map() -> [Step; 3] {
 
 fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
     let seconds = limits.time.as_secs() + 1;
-    let stack = (limits.memory / 8).min(64 << 20);
+    // Every thread gets a stack of this size unless it asks for another.
+    let stack = (limits.memory / 32).clamp(1 << 20, 64 << 20);
     let mut all = vec![
         (libc::RLIMIT_CPU, seconds),
         (libc::RLIMIT_AS, limits.memory),
-        (libc::RLIMIT_STACK, stack),
         (libc::RLIMIT_FSIZE, limits.scratch),
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_MEMLOCK, 0),
@@ -174,7 +174,9 @@ fn limits(plan: &Plan, limits: &Limits) -> Vec<Step> {
     if plan.bounds_processes() {
         all.push((libc::RLIMIT_NPROC, u64::from(limits.threads)));
     }
-    all.into_iter().map(|(resource, value)| Step::Limit(resource as u32, value)).collect()
+    let hard = all.into_iter().map(|(resource, value)| Step::Limit(resource.into(), value));
+    // Programs that recurse deeply raise it; the bound on memory holds for the stack as well.
+    hard.chain([Step::SoftLimit(libc::RLIMIT_STACK.into(), stack)]).collect()
 }
 
 /// A root with the readable paths at their places, a few devices, and an empty scratch folder.
@@ -190,7 +192,7 @@ fn file_system(setting: &Setting<'_>) -> Result<Vec<Step>, String> {
     for name in ["bin", "lib", "lib32", "lib64", "libx32"] {
         let place = Path::new("/").join(name);
         if let Ok(target) = std::fs::read_link(&place) {
-            tree.steps.push(Step::Link(text(&target)?, text(&tree.at(&place))?));
+            tree.steps.push(Step::Link(text(&target)?, text(tree.at(&place))?));
         }
     }
     for path in setting.readable {
@@ -229,7 +231,7 @@ impl Tree<'_> {
     }
 
     fn tmpfs(&mut self, path: &Path, options: &str) -> Result<(), String> {
-        self.steps.push(Step::Tmpfs(text(&self.at(path))?, text(options)?));
+        self.steps.push(Step::Tmpfs(text(self.at(path))?, text(options)?));
         Ok(())
     }
 
@@ -238,14 +240,14 @@ impl Tree<'_> {
         let mut above: Vec<&Path> = path.ancestors().collect();
         above.reverse();
         for folder in above.into_iter().skip(1) {
-            self.steps.push(Step::Folder(text(&self.at(folder))?));
+            self.steps.push(Step::Folder(text(self.at(folder))?));
         }
         Ok(())
     }
 
     /// Shows a file or folder of the host at its own place.
     fn bind(&mut self, path: &Path, attributes: u64) -> Result<(), String> {
-        let place = text(&self.at(path))?;
+        let place = text(self.at(path))?;
         if path.is_dir() {
             self.folders(path)?;
         } else {

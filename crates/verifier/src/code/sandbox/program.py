@@ -1,8 +1,10 @@
 # Runs a program that nobody trusts. Knows no expected value and no verdict: whatever the program
 # does to this process, it can only change what it answers.
 #
-# script: runs it with its own standard input and output.
-# serve:  runs it, then evaluates the expressions that come in at 5 and answers at 4.
+# script:  runs it with its own standard input and output.
+# scripts: runs it again and again, with the files from 4 on as standard input, and marks on standard
+#          output where each run ends.
+# serve:   runs it, then evaluates the expressions that come in at 5 and answers at 4.
 # A frame is a line `kind length` and `length` bytes.
 import builtins, sys
 
@@ -17,7 +19,7 @@ def start():
     with open(3, "rb") as file:
         source = file.read()
     # Under `__main__` a program reads input, which only a script has.
-    name = "__main__" if mode == "script" else "solution"
+    name = "solution" if mode == "serve" else "__main__"
     module = type(sys)(name)
     module.__file__ = "main.py"
     sys.modules[name] = module
@@ -112,10 +114,57 @@ def serve(source, names):
             respond("raised", type(error).__name__)
 
 
+def settle(output):
+    """What the interpreter does at its end: waits for threads, runs handlers, writes what is left."""
+    import atexit
+    threading = sys.modules.get("threading")
+    for thread in threading.enumerate() if threading else ():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, output):
+        if not stream.closed:
+            stream.flush()
+    return output if not output.closed else open(1, "w", closefd=False)
+
+
+def scripts(source, name):
+    import posix
+    code = compile(source, "main.py", "exec")
+    output, recursion = sys.stdout, sys.getrecursionlimit()
+    number = 4
+    while True:
+        try:
+            posix.dup2(number, 0)
+        except OSError:
+            break
+        posix.close(number)
+        number += 1
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+        sys.stdout = sys.__stdout__ = output
+        sys.setrecursionlimit(recursion)
+        module = type(sys)(name)
+        module.__file__ = "main.py"
+        sys.modules[name] = module
+        fine = True
+        try:
+            exec(code, module.__dict__)
+        except SystemExit as end:
+            fine = end.code is None or end.code == 0
+        except BaseException:
+            fine = False
+        output = settle(output)
+        posix.write(1, b"\0fine\0\n" if fine else b"\0fail\0\n")
+
+
 mode, source, names = start()
 if mode == "script":
-    del mode, start, plain, ITERATORS, answer, serve
+    del mode, start, plain, ITERATORS, answer, serve, settle, scripts
     exec(compile(source, "main.py", "exec"), names)
+elif mode == "scripts":
+    scripts(source, "__main__")
+    import posix
+    posix._exit(0)
 else:
     serve(source, names)
     # No handler of the program's delays the end.

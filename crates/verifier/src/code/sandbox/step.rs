@@ -34,7 +34,9 @@ pub(super) enum Step {
     /// Changes the working folder.
     Enter(CString),
     /// Sets a resource limit, soft and hard, or keeps a lower hard limit.
-    Limit(c_uint, u64),
+    Limit(i64, u64),
+    /// Sets the soft resource limit only: the program may raise it.
+    SoftLimit(i64, u64),
     /// Leaves the host's session and with it the terminal.
     Session,
     /// Becomes another user and group without any other group.
@@ -94,7 +96,8 @@ impl Step {
                 Self::Restrict { place, attributes, below } => restrict(place, *attributes, *below),
                 Self::Root(place) => root(place),
                 Self::Enter(place) => c_long::from(libc::chdir(place.as_ptr())),
-                Self::Limit(resource, value) => limit(*resource, *value),
+                Self::Limit(resource, value) => limit(*resource, *value, true),
+                Self::SoftLimit(resource, value) => limit(*resource, *value, false),
                 Self::Session => c_long::from(libc::setsid()),
                 Self::User(id) => user(*id),
                 Self::DieWithParent => prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong),
@@ -204,9 +207,8 @@ unsafe fn root(place: &CStr) -> c_long {
 }
 
 #[expect(unsafe_code, reason = "prlimit(2)")]
-unsafe fn limit(resource: c_uint, value: u64) -> c_long {
-    // SAFETY: the structures are live locals. The raw calls are used because the wrapper's type of
-    // `resource` differs between C libraries.
+unsafe fn limit(resource: i64, value: u64, hard: bool) -> c_long {
+    // SAFETY: the structures are live locals.
     unsafe {
         let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
         let none = std::ptr::null::<libc::rlimit64>();
@@ -214,7 +216,8 @@ unsafe fn limit(resource: c_uint, value: u64) -> c_long {
             return -1;
         }
         let value = value.min(old.rlim_max);
-        let new = libc::rlimit64 { rlim_cur: value, rlim_max: value };
+        let maximum = if hard { value } else { old.rlim_max };
+        let new = libc::rlimit64 { rlim_cur: value, rlim_max: maximum };
         let none = std::ptr::null_mut::<libc::rlimit64>();
         libc::syscall(libc::SYS_prlimit64, 0, resource, &raw const new, none)
     }

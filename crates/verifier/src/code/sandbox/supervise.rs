@@ -30,6 +30,8 @@ pub(super) struct Running {
     pub(super) errors: Stream,
     /// What its harness reports.
     pub(super) reply: Stream,
+    /// True if it cannot have made other processes, which it would then wait for itself.
+    pub(super) alone: bool,
     /// Its scratch folder, if that is one of the host's.
     pub(super) scratch: Option<Scratch>,
     pub(super) started: Instant,
@@ -106,7 +108,8 @@ impl Running {
         if cpu >= self.limits.time {
             self.end(End::TimeLimit);
         } else if wall >= self.limits.wall {
-            let waited = waited_for_processor(self.child.pid()).unwrap_or_default();
+            let waited = waited_for_processor(self.child.pid()).filter(|_| self.alone);
+            let waited = waited.unwrap_or_default();
             if wall.saturating_sub(waited) >= self.limits.wall {
                 self.end(End::TimeLimit);
             } else if wall >= self.limits.wall * PATIENCE {
