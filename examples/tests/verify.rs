@@ -282,6 +282,35 @@ fn the_help_shows_a_line_of_each_kind() {
 }
 
 #[test]
+fn the_lines_in_the_book_are_true() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../book/src/verifiers-tasks.md");
+    let chapter = std::fs::read_to_string(path).expect("a chapter");
+    let mut what = None;
+    let mut input = "";
+    let mut seen = 0;
+    for line in chapter.lines() {
+        if let Some(heading) = line.strip_prefix("### ") {
+            // The lines that cannot be judged are of `math`.
+            what = Some(heading.split('`').nth(1).map_or("math", |name| &name["verify ".len()..]));
+        }
+        if let Some(rest) = line.strip_prefix("in  ") {
+            input = rest;
+        }
+        if let (Some(what), Some(expected)) = (what, line.strip_prefix("out ")) {
+            let found = answers(&[what], format!("{input}\n")).remove(0);
+            let mut expected: Value = serde_json::from_str(expected).expect("a line of JSON");
+            // It stands somewhere in a file there, and alone here.
+            if let Some(line) = expected.get_mut("line") {
+                *line = json!(1);
+            }
+            assert_eq!(found, expected, "{input}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 13, "{seen} lines");
+}
+
+#[test]
 fn a_misspelt_command_is_named() {
     let output = verify(&["maths"], b"");
     let message = String::from_utf8(output.stderr).unwrap();
