@@ -32,8 +32,8 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// Longest line that is read, in bytes: 64 MiB.
-const LONGEST_LINE: u64 = 64 << 20;
+/// Longest line that is read, in bytes: 32 MiB.
+const LONGEST_LINE: u64 = 32 << 20;
 
 /// Judge answers: JSON lines in, one JSON line out for each.
 #[derive(Parser, Debug)]
@@ -82,7 +82,9 @@ Lines, and what comes out:
     in  {\"id\":3,\"style\":\"stdin\",\"code\":\"print(int(input())+1)\",\"tests\":[{\"stdin\":\"1\",\"stdout\":\"2\"}]}
     out {\"id\":3,\"reward\":1,\"pass_frac\":1.0,\"verdict\":\"passed\"}
 A line that cannot be judged:
-    out {\"id\":null,\"line\":4,\"error\":\"expected ident, at byte 2\"}";
+    out {\"id\":null,\"line\":4,\"error\":\"the line is not a JSON object\"}
+
+  cargo run --release --example verify -- math < pairs.jsonl";
 
 /// Why a line has no answer.
 struct Refusal(String);

@@ -8,6 +8,7 @@ use fireproof_tasks::{
     write_jsonl,
 };
 use fireproof_trajectory::CheckSpec;
+use fireproof_verifier::{CheckVerifier, Verifier};
 use proptest::prelude::*;
 
 fn sums() -> Layout {
@@ -50,6 +51,24 @@ fn a_file_in_the_form_of_gsm8k() {
         "4 tasks; left out: unreadable 1 (line 8), with an empty prompt 1 (line 6), \
          duplicates 1 (line 5), contradictions 1 (line 9)"
     );
+}
+
+#[test]
+fn worked_solutions_verify_themselves() {
+    for (file, layout, tasks) in
+        [("made_up.jsonl", Layout::gsm8k(), 4), ("made_up_math.jsonl", Layout::math(), 6)]
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file);
+        let records: Vec<Record> =
+            TaskReader::open(&path, layout).unwrap().filter_map(Result::ok).collect();
+        assert_eq!(records.len(), tasks, "{file}");
+        for (record, other) in records.iter().zip(records.iter().cycle().skip(1)) {
+            let solution = |record: &Record| record.demonstration.clone().expect("a solution");
+            let verdict = |text: &str| CheckVerifier.verify(&record.task, text).unwrap();
+            assert!(verdict(&solution(record)).correct(), "{record:?}");
+            assert!(!verdict(&solution(other)).correct(), "{record:?} {other:?}");
+        }
+    }
 }
 
 #[test]

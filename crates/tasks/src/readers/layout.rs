@@ -129,16 +129,22 @@ impl Layout {
             ..Fields::new("dapo", "prompt", "answer")
         })
     }
+}
 
-    /// The built-in layout of that name: `tasks`, `gsm8k`, `math` or `dapo`.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "tasks" => Some(Self::Tasks),
-            "gsm8k" => Some(Self::gsm8k()),
-            "math" => Some(Self::math()),
-            "dapo" => Some(Self::dapo()),
-            _ => None,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layout_can_stand_in_a_configuration_file() {
+        let json = r#"{"fields":{"source":"exam","prompt":"q.text","answers":[
+            {"form":"whole","field":"key"},{"form":"last-boxed","field":"worked"}],"judge":"exact"}}"#;
+        let layout: Layout = serde_json::from_str(json).unwrap();
+        let answers = vec![Answer::Whole("key".into()), Answer::LastBoxed("worked".into())];
+        let fields = Fields { answers, judge: Judge::Exact, ..Fields::new("exam", "q.text", "") };
+        assert_eq!(layout, Layout::Fields(fields));
+        let misspelt = json.replace("judge", "jugde");
+        let error = serde_json::from_str::<Layout>(&misspelt).unwrap_err().to_string();
+        assert!(error.contains("unknown field `jugde`"), "{error}");
     }
 }
