@@ -1,8 +1,12 @@
-//! Procedural tasks whose answers a program can check.
+//! Tasks whose answers a program can check: made by procedural families, or read from files.
 //!
-//! Floor 1, beside `verifier`, `advantage` and `selection`: no tensors, and nothing that judges. A
-//! [`TaskFamily`] makes instances of a difficulty level from a random number generator that the
-//! caller supplies; the judgement is data in the task ([`fireproof_trajectory::CheckSpec`]).
+//! Floor 1, beside `verifier`, `advantage` and `selection`: no tensors, no network, and nothing that
+//! judges; the judgement is data in the task ([`fireproof_trajectory::CheckSpec`]).
+//!
+//! # Families
+//!
+//! A [`TaskFamily`] makes instances of a difficulty level from a random number generator that the
+//! caller supplies.
 //!
 //! | family | prompt → an answer | levels | right answers |
 //! |---|---|---|---|
@@ -39,6 +43,13 @@
 //! let held_out = generate(&Split, 1..=3, 50, Partition::HeldOut, 1);
 //! assert!(train.iter().all(|t| held_out.iter().all(|h| h.task.id != t.task.id)));
 //! ```
+//!
+//! # Files
+//!
+//! A [`TaskReader`] reads JSONL (and Parquet, with the feature `parquet`) row by row, in the
+//! [`Layout`] of GSM8K, MATH, DAPO or of a user's own [`Fields`]; [`write_jsonl`] writes tasks that
+//! [`Layout::Tasks`] reads back. A bad row is an error with file, line and value, and the rows after
+//! it still come.
 
 mod families;
 mod family;

@@ -21,9 +21,30 @@ pub(super) struct Row {
     pub(super) text: String,
 }
 
-/// Reads the tasks of a file one by one; see the [crate's table of layouts](crate::Layout).
+/// Reads the tasks of a file one by one, as a [`Layout`] says.
 ///
-/// Only one row is in memory at a time, and one number for each prompt that was seen.
+/// A row that cannot be read is an error with file, line and value, and the rows after it still
+/// come. A second row with the same prompt and a row with an empty prompt are left out and counted
+/// in the [`ReadReport`]. Only one row is in memory at a time (of Parquet: one row group), and two
+/// numbers for each prompt that was seen.
+///
+/// ```
+/// use fireproof_tasks::{Fields, Layout, TaskReader};
+///
+/// let text = r#"{"q": "1+1?", "a": 2}
+/// {"q": "1+1?", "a": 2}
+/// {"q": "2+2?", "a": null}
+/// "#;
+/// let layout = Layout::Fields(Fields::new("sums", "q", "a"));
+/// let mut reader = TaskReader::jsonl("sums.jsonl", text.as_bytes(), layout);
+/// assert_eq!(reader.next().unwrap().unwrap().task.prompt, "1+1?");
+/// assert_eq!(
+///     reader.next().unwrap().unwrap_err().to_string(),
+///     "sums.jsonl:3: field `a` is null or missing",
+/// );
+/// assert!(reader.next().is_none());
+/// assert_eq!(reader.report().duplicates.first, [2]);
+/// ```
 pub struct TaskReader {
     rows: Box<dyn Iterator<Item = Result<Row, ReadError>> + Send>,
     file: String,
