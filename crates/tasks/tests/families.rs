@@ -195,6 +195,57 @@ fn training_and_held_out_tasks_are_disjoint_and_about_four_to_one() {
     assert!((10..30).contains(&held_out), "{held_out}");
 }
 
+/// Every text of up to `length` letters.
+fn texts(letters: &[char], length: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut start = 0;
+    for _ in 0..length {
+        let end = all.len();
+        let longer: Vec<String> = all[start..end]
+            .iter()
+            .flat_map(|text| letters.iter().map(move |letter| format!("{text}{letter}")))
+            .collect();
+        all.extend(longer);
+        start = end;
+    }
+    all
+}
+
+#[test]
+fn the_solutions_are_all_texts_that_verify_and_no_others() {
+    let pairs = |operator: char, largest: u32| -> Vec<String> {
+        let second = move |a| (0..=largest).map(move |b| format!("{a}{operator}{b}"));
+        (0..=largest).flat_map(second).collect()
+    };
+    let letters = |letters: &str, length| texts(&letters.chars().collect::<Vec<_>>(), length);
+    let cases = [
+        ("split", 1, pairs('+', 20)),
+        ("factors", 1, pairs('*', 81)),
+        ("path", 1, letters("abcd", 4)),
+        ("path", 3, letters("abcde", 5)),
+        ("brackets", 3, letters("()", 8)),
+        ("brackets", 4, letters("()[]", 6)),
+        ("queens", 1, letters("012345", 4)),
+        ("queens", 2, letters("12345", 5)),
+        ("word", 1, letters("abc", 5)),
+        ("word", 3, letters("abc", 6)),
+        ("rare-modes", 7, letters("0123456789", 3)),
+        ("parity", 5, letters("01", 3)),
+        ("base", 1, letters("01", 5)),
+    ];
+    for (name, level, candidates) in cases {
+        let family = family(name).unwrap();
+        for seed in 0..4 {
+            let task = family.generate(level, &mut rng(seed)).task;
+            let right = |text: &&String| CheckVerifier.verify(&task, text).unwrap().correct();
+            let found: HashSet<&String> = candidates.iter().filter(right).collect();
+            let solutions = family.solutions(&task).expect("a task of the family");
+            assert_eq!(found, solutions.iter().collect(), "{}", task.prompt);
+            assert_eq!(Some(found.len() as u64), task.metadata.solutions, "{}", task.prompt);
+        }
+    }
+}
+
 #[test]
 fn impossible_tasks_have_no_solutions_and_do_not_panic() {
     let impossible = [

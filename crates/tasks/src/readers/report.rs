@@ -13,8 +13,8 @@ pub struct ReadReport {
     pub empty_prompts: Rows,
     /// Rows that repeat the prompt and the answer of an earlier one, left out.
     pub duplicates: Rows,
-    /// Rows that give another answer to the prompt of an earlier one, left out. One of the two is
-    /// wrong, or the prompt does not say all.
+    /// Rows that give another answer to the prompt of an earlier one, left out. Answers are compared
+    /// as texts: one of the two is wrong, or spelled otherwise, or the prompt does not say all.
     pub contradictions: Rows,
 }
 
