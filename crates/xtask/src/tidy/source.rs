@@ -100,7 +100,7 @@ fn code_lines(text: &str) -> usize {
 }
 
 fn absences(file: &SourceFile) -> Vec<Problem> {
-    let tests = file.place.contains("/tests/");
+    let tests = ["/tests/", "/benches/"].iter().any(|folder| file.place.contains(folder));
     let mut problems = Vec::new();
     for absence in &ABSENCES {
         if tests || absence.allowed.iter().any(|prefix| file.place.starts_with(prefix)) {
