@@ -9,8 +9,14 @@
 //! |---|---|
 //! | [`ExactMatch`] | the text equals the answer up to surrounding white space |
 //! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
-//! | [`CheckVerifier`] | by the task's own check, one of the two above |
+//! | [`CodeVerifier`] | the text holds a Python program that passes tests, run in a [`Sandbox`] |
+//! | [`ConstraintVerifier`] | the text meets constraints on its form |
+//! | [`CheckVerifier`] | by the task's own check, one of those above |
 //! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
+//! | [`Composite`] | by another verifier, with further scores beside it |
+//! | `RemoteVerifier` | by asking a service over HTTP (feature `remote`) |
+//!
+//! [`verify_groups`] judges a whole step on all cores.
 //!
 //! ```
 //! use fireproof_trajectory::{CheckSpec, Outcome, PromptId, Task, TaskMetadata};

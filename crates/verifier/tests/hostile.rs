@@ -21,8 +21,8 @@ const NOBODY: u32 = 65534;
 
 fn limits() -> Limits {
     Limits {
-        time: Duration::from_millis(250),
-        wall: Duration::from_millis(600),
+        time: Duration::from_millis(350),
+        wall: Duration::from_millis(800),
         memory: 128 << 20,
         ..Limits::default()
     }
