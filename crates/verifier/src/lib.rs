@@ -11,9 +11,14 @@
 //! | [`IntegerExpression`] | the text is an arithmetic expression with the right value and numbers |
 //! | [`FamilyInstance`] | the text solves an instance of a procedural family: a path, a word, ... |
 //! | [`MathAnswer`](math::MathAnswer) | the answer in the text is mathematically equal to the task's |
-//! | [`CodeVerifier`] | the program in the text passes the task's tests, in a sandbox |
+//! | [`CodeVerifier`] | the text holds a Python program that passes tests, run in a [`Sandbox`] |
+//! | [`ConstraintVerifier`] | the text meets constraints on its form |
 //! | [`CheckVerifier`] | by the task's own check, one of those above |
 //! | [`TaggedAnswer`] | the `<answer>` part through another verifier, and the tags as a format |
+//! | [`Composite`] | by another verifier, with further scores beside it |
+//! | `RemoteVerifier` | by asking a service over HTTP (feature `remote`) |
+//!
+//! [`verify_groups`] judges a whole step on all cores.
 //!
 //! ```
 //! use fireproof_trajectory::{CheckSpec, Outcome, PromptId, Task, TaskMetadata};

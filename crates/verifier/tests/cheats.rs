@@ -54,6 +54,13 @@ fn tests() -> Vec<(&'static str, ProgramTest)> {
             ),
         ),
         ("sorted", assert("assert sorted({f(7), f(8)}) == [49, 64]")),
+        (
+            "expected error",
+            assert(
+                "try:\n    f('x')\n    error = False\nexcept TypeError:\n    error = True\n\
+                 assert error and f(5) == 25",
+            ),
+        ),
         ("text", assert("assert str(f(5)) == '25' and repr(f(5)) == '25'")),
     ]
 }

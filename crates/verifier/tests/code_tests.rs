@@ -301,6 +301,18 @@ def f(x): return [Any(), Number(7), Text('q'), Many()][x]
     }
 }
 
+/// A bare `except` would take anything for the error it expects.
+#[test]
+fn an_end_is_no_expected_error() {
+    let check = asserts(&["try:\n    f(1)\n    assert False\nexcept:\n    pass"]);
+    assert!(judge("def f(x): raise KeyError", &check).passed());
+    assert!(!judge("import os\ndef f(x): os._exit(0)", &check).passed());
+    let packages = asserts(&["assert pytest.approx(2) == f(1)", "assert np.allclose(f(1), 2)"]);
+    let fake =
+        "class A:\n    approx = allclose = lambda *a: 1\nnp = pytest = A()\ndef f(x): return 1";
+    assert_eq!(judge(fake, &packages).tests, [raised("NameError"), raised("NameError")]);
+}
+
 #[test]
 fn a_broken_test_is_the_tasks_error() {
     let program = "def f(x): return x";

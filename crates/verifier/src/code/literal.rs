@@ -97,14 +97,20 @@ impl Rule {
                 self.one_sequence && each(a, b)
             }
             (Value::Dict(a), Value::Dict(b)) => {
-                let at = |key: &Value| b.iter().find(|(other, _)| self.exact(key, other));
-                let same = |(k, v): &(Value, Value)| {
-                    at(k).is_some_and(|(_, other)| self.close(v, other, tolerance))
+                let (Some(found), Some(wanted)) = (self.keyed(a), self.keyed(b)) else {
+                    return false;
                 };
-                a.len() == b.len() && a.iter().all(same)
+                let same = |((a, x), (b, y)): ((&Key, &&Value), (&Key, &&Value))| {
+                    a == b && self.close(x, y, tolerance)
+                };
+                found.len() == wanted.len() && found.iter().zip(&wanted).all(same)
             }
             _ => self.exact(value, expected),
         }
+    }
+
+    fn keyed(self, items: &[(Value, Value)]) -> Option<BTreeMap<Key, &Value>> {
+        items.iter().map(|(key, value)| Some((self.key(key)?, value))).collect()
     }
 
     fn exact(self, a: &Value, b: &Value) -> bool {

@@ -69,6 +69,9 @@ impl Interpreter {
             let last = error.lines().last().unwrap_or("it printed nothing").to_owned();
             return Err(missing(last));
         };
+        if !is_recent(&version) {
+            return Err(missing(format!("version {version} is older than 3.8")));
+        }
         let real = std::fs::canonicalize(&executable).map_err(|e| missing(e.to_string()))?;
         let modules = all("path");
         let mapped = all("mapped");
@@ -79,6 +82,12 @@ impl Interpreter {
         let paths = paths.chain(extra.iter().map(PathBuf::as_path)).chain([real.as_path()]);
         Ok(Self { readable: outermost(paths), program: real, version, modules })
     }
+}
+
+/// True from Python 3.8 on: the harness uses what came with it.
+fn is_recent(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(3), Some(8))
 }
 
 /// The paths that exist, without symbolic links and without those that lie in another.
@@ -107,6 +116,12 @@ mod tests {
         let paths = ["a/b", "ab", "a", "missing"].map(|name| root.join(name));
         let found = outermost(paths.iter().map(PathBuf::as_path));
         assert_eq!(found, [root.join("a"), root.join("ab")]);
+    }
+
+    #[test]
+    fn old_versions_are_told_from_recent_ones() {
+        assert!(is_recent("3.8.18") && is_recent("3.14.0rc1") && is_recent("4.0"));
+        assert!(!is_recent("3.7.16") && !is_recent("2.7.18") && !is_recent(""));
     }
 
     #[test]

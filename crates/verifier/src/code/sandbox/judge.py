@@ -1,9 +1,17 @@
 # Runs tests, which are trusted, against a program in another process, which is not. No object of the
 # program ever comes here: a call goes out as text, and back comes the literal of a plain value, or
 # the number of an object that stays there.
-import ast, builtins, sys
+import _ast, builtins, sys
 
 LONGEST = 8 << 20
+# Modules that tests use without importing them, where Python does not name its own.
+MODULES = getattr(sys, "stdlib_module_names", ("math", "cmath", "re", "itertools", "functools",
+                  "collections", "operator", "string", "random", "json", "copy", "statistics",
+                  "fractions", "decimal", "datetime", "heapq", "bisect", "typing", "os", "sys"))
+# Packages that tests use; the program must not stand in for them.
+PACKAGES = {"np": "numpy", "pd": "pandas", "sp": "scipy", "plt": "matplotlib"}
+PACKAGES.update((name, name) for name in ("numpy", "pandas", "scipy", "sympy", "torch", "pytest",
+                                          "hypothesis", "sklearn", "networkx"))
 ENDS = (StopIteration, StopAsyncIteration)
 
 
@@ -13,6 +21,12 @@ class ProgramError(Exception):
 
 class ProgramGone(BaseException):
     """No test may take the program's end for an exception that it expects."""
+
+    seen = False
+
+    def __init__(self, text):
+        ProgramGone.seen = True
+        super().__init__(text)
 
 
 class Remote:
@@ -92,15 +106,45 @@ def frame(file):
     return head[0].decode("latin-1"), text.decode("utf-8")
 
 
+def tree(source, mode):
+    return compile(source, "<test>", mode, _ast.PyCF_ONLY_AST)
+
+
+def literal(node):
+    """The value of a literal; anything else is refused and nothing is run."""
+    kind = type(node)
+    if kind is _ast.Constant:
+        return node.value
+    if kind is _ast.Tuple:
+        return tuple([literal(item) for item in node.elts])
+    if kind is _ast.List:
+        return [literal(item) for item in node.elts]
+    if kind is _ast.Set:
+        return {literal(item) for item in node.elts}
+    if kind is _ast.Dict:
+        return {literal(key): literal(value) for key, value in zip(node.keys, node.values)}
+    if kind is _ast.UnaryOp and type(node.op) is _ast.USub:
+        value = literal(node.operand)
+        if type(value) in (int, float, complex):
+            return -value
+    if kind is _ast.BinOp and type(node.op) in (_ast.Add, _ast.Sub):
+        left, right = literal(node.left), literal(node.right)
+        if type(left) in (int, float) and type(right) is complex:
+            return left + right if type(node.op) is _ast.Add else left - right
+    if kind is _ast.Call and type(node.func) is _ast.Name and node.func.id == "set" and not node.args:
+        return set()
+    raise ProgramError("the answer is not plain")
+
+
 def ask(expression):
     data = expression.encode("utf-8", "surrogatepass")
     requests.write(b"eval %d\n%s" % (len(data), data))
     requests.flush()
     kind, text = frame(replies)
     if kind == "value":
-        return ast.literal_eval(text)
+        return literal(tree(text, "eval").body)
     if kind == "items":
-        return iter(ast.literal_eval(text))
+        return iter(literal(tree(text, "eval").body))
     if kind == "handle":
         return Remote("_handles_[%d]" % int(text))
     # The program says what it raised. Exceptions that end loops or the judge are not for it to use.
@@ -114,21 +158,39 @@ def ask(expression):
     raise ProgramError(text)
 
 
-def names(tree):
+def walk(node):
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in node._fields:
+            value = getattr(node, field, None)
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, _ast.AST):
+                    waiting.append(item)
+
+
+def names(module):
     """The names a test reads: those it only takes attributes of, and the others."""
-    owners = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    read = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    nodes = list(walk(module))
+    owners = {id(node.value) for node in nodes if type(node) is _ast.Attribute}
+    read = [n for n in nodes if type(n) is _ast.Name and type(n.ctx) is _ast.Load]
     plain = {node.id for node in read if id(node) not in owners}
     return {node.id for node in read} - plain, plain
 
 
-def prepare(tree, entry):
+def prepare(module, entry):
     """What the names of a test stand for: the program's objects, but never in place of Python's."""
     space = {"__name__": "test"}
-    modules, plain = names(tree)
+    modules, plain = names(module)
     for name in sorted(modules | plain):
-        if name in modules and name in sys.stdlib_module_names:
+        if name in modules and name in MODULES:
             space[name] = __import__(name)
+        elif name in PACKAGES and name != entry:
+            try:
+                space[name] = __import__(PACKAGES[name])
+            except ImportError:
+                pass
         elif name == "candidate" and entry:
             space[name] = ask(entry)
         elif name == entry or not hasattr(builtins, name):
@@ -141,17 +203,17 @@ def prepare(tree, entry):
 
 def run(source, entry):
     try:
-        tree = ast.parse(source)
-        code = compile(tree, "<test>", "exec")
+        module = tree(source, "exec")
+        code = compile(module, "<test>", "exec")
     except (SyntaxError, ValueError) as error:
         return "broken", str(error)
     try:
-        exec(code, prepare(tree, entry))
+        exec(code, prepare(module, entry))
     except AssertionError as error:
         return "failed", str(error)[:200]
     except BaseException as error:
         return "raised", type(error).__name__
-    return "passed", ""
+    return ("raised", "ProgramGone") if ProgramGone.seen else ("passed", "")
 
 
 with open(3, "rb") as file:
@@ -162,6 +224,7 @@ with open(3, "rb") as file:
             tests.append(frame(file)[1])
         except ProgramGone:
             break
+ProgramGone.seen = False
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(100000)
 results, replies, requests = open(4, "wb"), open(5, "rb"), open(6, "wb")

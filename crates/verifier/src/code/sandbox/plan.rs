@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::c_int;
+use seccompiler::BpfProgram;
 
 use super::Limits;
 use super::layers::{Layer, Layers};
 use super::ruleset;
-use super::seccomp;
 use super::step::Step;
 
 /// The scratch folder inside a file system of its own.
@@ -40,7 +40,8 @@ pub(super) struct Plan {
     pub(super) namespaces: Namespaces,
     /// The version of Landlock.
     pub(super) landlock: Option<i32>,
-    pub(super) seccomp: bool,
+    /// The filters of system calls, none if there are to be none.
+    pub(super) filters: Vec<BpfProgram>,
     /// A spare user for each child.
     pub(super) spare_user: bool,
     pub(super) absent: Vec<(Layer, String)>,
@@ -142,10 +143,7 @@ pub(super) fn steps(plan: &Plan, setting: &Setting<'_>) -> Result<Vec<Step>, Str
     steps.push(Step::CloseFrom(u32::try_from(setting.files.len()).unwrap_or(u32::MAX)));
     // Only now, because the host may have more files open than that.
     steps.push(Step::Limit(libc::RLIMIT_NOFILE.into(), OPEN_FILES));
-    if plan.seccomp {
-        let filters = seccomp::filters(plan.bounds_processes(), plan.mounts())?;
-        steps.extend(filters.into_iter().map(Step::Seccomp));
-    }
+    steps.extend(plan.filters.iter().cloned().map(Step::Seccomp));
     Ok(steps)
 }
 

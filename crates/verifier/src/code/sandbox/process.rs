@@ -188,7 +188,7 @@ impl Sandbox {
             output: Stream::new(Some(output)),
             errors: Stream::new(Some(errors)),
             reply: Stream::new(reply),
-            alone: self.plan.seccomp,
+            alone: !self.plan.filters.is_empty(),
             scratch,
             started,
             ended: None,

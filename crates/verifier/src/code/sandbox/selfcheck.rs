@@ -152,13 +152,18 @@ impl Draft<'_> {
         let mut plan = Plan {
             namespaces: self.namespaces,
             landlock: self.landlock.as_ref().ok().copied(),
-            seccomp: self.seccomp.is_ok(),
+            filters: Vec::new(),
             spare_user: self.spare_user,
             absent,
         };
         if !plan.bounds_processes() {
             let reason = "the kernel would count the host's own processes, or count none for root";
             plan.absent.push((Layer::ProcessLimit, reason.to_owned()));
+        }
+        if self.seccomp.is_ok() {
+            // That they can be built was found out before.
+            let filters = seccomp::filters(plan.bounds_processes(), plan.mounts());
+            plan.filters = filters.unwrap_or_default();
         }
         plan
     }
@@ -170,7 +175,7 @@ fn contained(plan: &Plan, config: &SandboxConfig) -> Result<(), SandboxError> {
         return Ok(());
     }
     let reason = |layer| plan.layers().reason(layer).unwrap_or_default().to_owned();
-    if !plan.seccomp {
+    if plan.filters.is_empty() {
         return Err(SandboxError::Refused { layer: "seccomp", reason: reason(Layer::Seccomp) });
     }
     if !plan.mounts() && plan.landlock.is_none() {
@@ -213,7 +218,7 @@ fn check(sandbox: &Sandbox, outside: &Outside) -> Result<(), SandboxError> {
     let text = String::from_utf8_lossy(&run.output).into_owned();
     let said: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once(' ')).collect();
     let mut expected = vec![("input", GREETING), ("write-scratch", "yes")];
-    if plan.seccomp {
+    if !plan.filters.is_empty() {
         expected.extend(["fork", "socket", "signal", "gain"].map(|name| (name, "no")));
     }
     if plan.mounts() || plan.landlock.is_some() {
@@ -226,7 +231,7 @@ fn check(sandbox: &Sandbox, outside: &Outside) -> Result<(), SandboxError> {
     }
     // The first thread is the program's own.
     let threads: u32 = said.get("threads").and_then(|n| n.parse().ok()).unwrap_or_default();
-    let expected = match (plan.bounds_processes(), plan.seccomp) {
+    let expected = match (plan.bounds_processes(), !plan.filters.is_empty()) {
         (true, _) => limits.threads - 1,
         (false, true) => 0,
         (false, false) => threads,

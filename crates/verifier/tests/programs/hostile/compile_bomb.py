@@ -1,3 +1,3 @@
-# end: Exited(1) | TimeLimit | Killed(11)
+# end: TimeLimit | Exited(1) | Killed(11)
 # Source that is small and no compiler's friend.
 exec("(" * 5000 + ")" * 5000)

@@ -20,7 +20,8 @@ for action in (lambda: subprocess.run(["/bin/true"]), lambda: os.system("true") 
     except (OSError, ZeroDivisionError, ValueError):
         pass
 libc = ctypes.CDLL(None)
-for call in (57, 58, 435):
+# The numbers are those of x86-64.
+for call in (57, 58, 435) if os.uname().machine == "x86_64" else ():
     if libc.syscall(call, 0, 0, 0, 0, 0) >= 0:
         made += 1
 print("contained" if made == 0 else "escaped: %d processes" % made)
