@@ -32,7 +32,7 @@ pub struct RunFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskConfig {
-    /// `sort`, `reverse`, `addition`, `modular`, `split` or `countdown`.
+    /// Name of a family in `fireproof::tasks::FAMILIES`, such as `sort`.
     pub family: String,
     /// Easiest level.
     pub easiest: u32,

@@ -4,9 +4,13 @@ use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
 use fireproof_trajectory::{CheckSpec, PromptId, Task, TaskMetadata};
-use rand::Rng;
+use rand::{Rng, RngExt};
 
-use crate::{Addition, Countdown, Modular, Reverse, Sort, Split};
+use crate::families::{
+    Addition, Base, Brackets, Coins, Copying, Countdown, Counting, Equation, Factors, Gcd,
+    GraphPath, Majority, Make24, Modular, Parity, Queens, RareModes, Reverse, Sort, Split,
+    SubsetSum, Word,
+};
 
 /// A task with one right answer to learn from.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +37,29 @@ impl Instance {
             ..TaskMetadata::default()
         };
         Self { task: Task { id, prompt, check, metadata }, demonstration }
+    }
+
+    /// A task whose only right answer is a text.
+    pub(crate) fn exact(
+        family: &dyn TaskFamily,
+        level: u32,
+        prompt: String,
+        answer: String,
+    ) -> Self {
+        let check = CheckSpec::Exact { answer: answer.clone() };
+        Self::new(family, level, prompt, check, answer).with_solutions(1)
+    }
+
+    /// A task whose right answers are listed; the demonstration is any of them.
+    pub(crate) fn among(
+        family: &dyn TaskFamily,
+        level: u32,
+        (prompt, check): (String, CheckSpec),
+        answers: &[String],
+        rng: &mut dyn Rng,
+    ) -> Self {
+        let demonstration = answers[rng.random_range(0..answers.len())].clone();
+        Self::new(family, level, prompt, check, demonstration).with_solutions(answers.len() as u64)
     }
 
     /// Records the number of right answers.
@@ -64,8 +91,16 @@ pub trait TaskFamily: Debug + Send + Sync {
 
     /// All right answers to a task of this family, in a canonical spelling without repeats.
     ///
-    /// `None` if the task is not of this family. Their number is `metadata.solutions`.
-    fn solutions(&self, task: &Task) -> Option<Vec<String>>;
+    /// `None` if the task is not of this family. Their number is `metadata.solutions`. A family
+    /// whose tasks have an exact check inherits this body.
+    fn solutions(&self, task: &Task) -> Option<Vec<String>> {
+        match &task.check {
+            CheckSpec::Exact { answer } if task.metadata.source == self.name() => {
+                Some(vec![answer.clone()])
+            }
+            _ => None,
+        }
+    }
 
     /// Panics with both sides printed unless there is such a level.
     #[doc(hidden)]
@@ -76,8 +111,11 @@ pub trait TaskFamily: Debug + Send + Sync {
 }
 
 /// The built-in families.
-pub const FAMILIES: [&dyn TaskFamily; 6] =
-    [&Reverse, &Sort, &Addition, &Modular, &Split, &Countdown];
+pub const FAMILIES: [&dyn TaskFamily; 22] = [
+    &Copying, &Reverse, &Sort, &Parity, &Majority, &Counting, &Addition, &Modular, &Gcd, &Base,
+    &Equation, &Split, &Factors, &Countdown, &Make24, &SubsetSum, &Coins, &GraphPath, &Brackets,
+    &Queens, &Word, &RareModes,
+];
 
 /// The built-in family of that name.
 ///
@@ -88,14 +126,4 @@ pub const FAMILIES: [&dyn TaskFamily; 6] =
 #[must_use]
 pub fn family(name: &str) -> Option<&'static dyn TaskFamily> {
     FAMILIES.into_iter().find(|family| family.name() == name)
-}
-
-/// The single right answer of a task with an exact check.
-pub(crate) fn exact_solution(family: &dyn TaskFamily, task: &Task) -> Option<Vec<String>> {
-    match &task.check {
-        CheckSpec::Exact { answer } if task.metadata.source == family.name() => {
-            Some(vec![answer.clone()])
-        }
-        _ => None,
-    }
 }

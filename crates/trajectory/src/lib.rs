@@ -36,9 +36,12 @@
 //! ```
 
 mod completion;
+mod constraint;
 mod error;
+mod family_check;
 mod group;
 mod task;
+mod tests_check;
 mod verdict;
 mod view;
 
@@ -46,7 +49,10 @@ pub use completion::Completion;
 pub use completion::FinishReason;
 pub use completion::PolicyVersion;
 pub use completion::SamplingParams;
+pub use constraint::Constraint;
+pub use constraint::Count;
 pub use error::TrajectoryError;
+pub use family_check::FamilyCheck;
 pub use group::PromptGroup;
 pub use group::ScoredGroup;
 pub use task::CheckSpec;
@@ -55,6 +61,9 @@ pub use task::Operands;
 pub use task::PromptId;
 pub use task::Task;
 pub use task::TaskMetadata;
+pub use tests_check::ProgramTest;
+pub use tests_check::TestLimits;
+pub use tests_check::TestsCheck;
 pub use verdict::Outcome;
 pub use verdict::Verdict;
 pub use view::GroupView;

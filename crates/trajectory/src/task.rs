@@ -5,6 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::constraint::Constraint;
+use crate::family_check::FamilyCheck;
+use crate::tests_check::TestsCheck;
+
 /// Identity of a prompt: a 64-bit hash of its content, stable across runs and machines.
 ///
 /// Two tasks with the same content have the same id, so a task set can be split into disjoint
@@ -104,6 +108,20 @@ pub enum CheckSpec {
     },
     /// The answer is an arithmetic expression over the integers.
     Expression(ExpressionCheck),
+    /// The answer solves an instance of a procedural family: a path, a placement, a word.
+    Family(FamilyCheck),
+    /// The answer is a program that must pass tests.
+    Tests(TestsCheck),
+    /// The answer is mathematically equal to this one.
+    Math {
+        /// The right answer, in LaTeX or plain text.
+        answer: String,
+    },
+    /// The answer must meet all of these constraints on its form.
+    Constraints {
+        /// The constraints.
+        constraints: Vec<Constraint>,
+    },
     /// A check that a user's own verifier understands.
     Custom {
         /// Name of the check, for the verifier to recognise.
@@ -135,6 +153,18 @@ pub enum Operands {
     Exactly {
         /// The numbers to use.
         numbers: Vec<i64>,
+    },
+    /// Some of these numbers, at least one and each at most as often as it is listed (subset sum).
+    Subset {
+        /// The numbers to choose from.
+        numbers: Vec<i64>,
+    },
+    /// From one to `most` of these numbers, each as often as one likes (coin change).
+    Repeated {
+        /// The numbers to choose from.
+        numbers: Vec<i64>,
+        /// How many numbers at most.
+        most: usize,
     },
     /// Any `count` numbers from `minimum` to `maximum` (split).
     Free {

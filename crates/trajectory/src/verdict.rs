@@ -1,5 +1,7 @@
 //! The judgement of a verifier over one completion.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What came of judging an answer. All of these are values of the domain, not errors.
@@ -29,6 +31,10 @@ pub struct Verdict {
     #[serde(default)]
     #[new(default)]
     pub format: Option<f32>,
+    /// Scores by name, from 0 to 1, where several things were judged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[new(default)]
+    pub parts: BTreeMap<String, f32>,
 }
 
 impl Verdict {
@@ -36,7 +42,7 @@ impl Verdict {
     #[must_use]
     pub fn over(answer: &str, correct: bool) -> Self {
         let outcome = if correct { Outcome::Correct } else { Outcome::Wrong };
-        Self { outcome, answer: Some(answer.to_owned()), format: None }
+        Self { answer: Some(answer.to_owned()), ..Self::new(outcome) }
     }
 
     /// True if the answer is right.

@@ -43,15 +43,25 @@ fn digits_allowed(forbidden: &str, numbers: &[i64]) -> bool {
 fn operands_allowed(rule: &Operands, numbers: &[i64]) -> bool {
     match rule {
         Operands::Exactly { numbers: required } => {
-            let (mut used, mut required) = (numbers.to_vec(), required.clone());
-            used.sort_unstable();
-            required.sort_unstable();
-            used == required
+            numbers.len() == required.len() && is_part_of(numbers, required)
+        }
+        Operands::Subset { numbers: offered } => is_part_of(numbers, offered),
+        Operands::Repeated { numbers: offered, most } => {
+            numbers.len() <= *most && numbers.iter().all(|number| offered.contains(number))
         }
         Operands::Free { count, minimum, maximum } => {
             numbers.len() == *count && numbers.iter().all(|n| (minimum..=maximum).contains(&n))
         }
     }
+}
+
+/// True if no number is used more often than it is offered.
+fn is_part_of(used: &[i64], offered: &[i64]) -> bool {
+    let mut left = offered.to_vec();
+    used.iter().all(|number| {
+        let found = left.iter().position(|other| other == number);
+        found.map(|place| left.swap_remove(place)).is_some()
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +119,32 @@ mod tests {
         assert_eq!(outcome(countdown("+-*"), "16"), Outcome::Wrong);
         assert_eq!(outcome(countdown("+-*"), "3+5+8+0"), Outcome::Wrong);
         assert_eq!(outcome(countdown("+-*"), "35-8-11"), Outcome::Wrong);
+    }
+
+    fn sum(target: i64, operands: Operands) -> ExpressionCheck {
+        let (operators, forbidden_digits) = ("+".into(), String::new());
+        ExpressionCheck { target, operators, forbidden_digits, operands }
+    }
+
+    #[test]
+    fn a_subset_uses_each_number_at_most_as_often_as_it_is_listed() {
+        let check = || sum(10, Operands::Subset { numbers: vec![2, 3, 5, 5, 10] });
+        for answer in ["10", "5+5", "2+3+5", "5+3+2"] {
+            assert_eq!(outcome(check(), answer), Outcome::Correct, "{answer}");
+        }
+        for answer in ["2+3+2+3", "5+3", "4+6", "10+0", "2*5"] {
+            assert_eq!(outcome(check(), answer), Outcome::Wrong, "{answer}");
+        }
+        assert_eq!(outcome(sum(0, Operands::Subset { numbers: vec![1] }), ""), Outcome::NoAnswer);
+    }
+
+    #[test]
+    fn coins_may_be_used_again_up_to_their_number() {
+        let check = || sum(12, Operands::Repeated { numbers: vec![2, 5], most: 4 });
+        assert_eq!(outcome(check(), "5+5+2"), Outcome::Correct);
+        for answer in ["2+2+2+2+2+2", "12", "5+7", "5+5+2+0"] {
+            assert_eq!(outcome(check(), answer), Outcome::Wrong, "{answer}");
+        }
     }
 
     #[test]

@@ -4,8 +4,12 @@ use std::fmt::Debug;
 
 use fireproof_trajectory::{CheckSpec, PromptId, Task, Verdict};
 
+use crate::code::CodeVerifier;
+use crate::constraint::ConstraintVerifier;
 use crate::exact::ExactMatch;
 use crate::expression::IntegerExpression;
+use crate::family::FamilyInstance;
+use crate::math::{GoldError, MathAnswer};
 
 /// Judges the text of a completion against its task.
 pub trait Verifier: Debug + Send + Sync {
@@ -31,6 +35,14 @@ pub enum VerifyError {
         /// The check, as it stands in the task.
         check: String,
     },
+    /// The task's own answer cannot be judged, so nothing can be compared with it.
+    #[error("task {task}: {error}")]
+    Gold {
+        /// The task.
+        task: PromptId,
+        /// What is wrong with the answer.
+        error: GoldError,
+    },
     /// Something that the judge depends on failed (for verifiers outside this crate).
     #[error("task {task}: the judge failed: {reason}")]
     Infrastructure {
@@ -45,9 +57,14 @@ impl VerifyError {
     pub(crate) fn unsupported(verifier: &'static str, task: &Task) -> Self {
         Self::UnsupportedCheck { task: task.id, verifier, check: format!("{:?}", task.check) }
     }
+
+    pub(crate) fn infrastructure(task: &Task, reason: impl std::fmt::Display) -> Self {
+        Self::Infrastructure { task: task.id, reason: reason.to_string() }
+    }
 }
 
-/// Judges by the task's own check: [`ExactMatch`] or [`IntegerExpression`].
+/// Judges by the task's own check: [`ExactMatch`], [`IntegerExpression`], [`MathAnswer`],
+/// [`FamilyInstance`], [`ConstraintVerifier`] or [`CodeVerifier`] (in its shared sandbox).
 #[derive(Clone, Copy, Debug)]
 pub struct CheckVerifier;
 
@@ -56,6 +73,12 @@ impl Verifier for CheckVerifier {
         match &task.check {
             CheckSpec::Exact { .. } => ExactMatch.verify(task, response),
             CheckSpec::Expression(_) => IntegerExpression.verify(task, response),
+            CheckSpec::Family(_) => FamilyInstance.verify(task, response),
+            CheckSpec::Constraints { .. } => ConstraintVerifier.verify(task, response),
+            CheckSpec::Tests(_) => CodeVerifier::shared()
+                .map_err(|error| VerifyError::infrastructure(task, error))?
+                .verify(task, response),
+            CheckSpec::Math { .. } => MathAnswer::default().verify(task, response),
             _ => Err(VerifyError::unsupported("CheckVerifier", task)),
         }
     }

@@ -1,6 +1,7 @@
-//! Properties of the expression evaluator on arbitrary text.
+//! Properties of what reads a completion, on arbitrary text.
 
-use fireproof_verifier::{evaluate, tag_score};
+use fireproof_trajectory::{Constraint, Count};
+use fireproof_verifier::{evaluate, extract_code, meets, repetition, tag_score};
 use proptest::prelude::*;
 
 /// A random expression as text, with its value computed while it is built.
@@ -33,5 +34,38 @@ proptest! {
             Ok(evaluation) => prop_assert_eq!(i128::from(evaluation.value), value),
             Err(_) => prop_assert!(text.len() > 1024 || i64::try_from(value).is_err() || text.contains('*')),
         }
+    }
+
+    #[test]
+    fn any_completion_has_a_program_or_none(text in "(```|~~~|python|\n|<think>|</think>|[ -~é]{0,9}){0,40}") {
+        if let Some(code) = extract_code(&text) {
+            prop_assert!(code.len() < text.len());
+        }
+        let fenced = format!("{}\n</think>\n```python\nx = 1\n```\n", text);
+        prop_assert_eq!(extract_code(&fenced), Some("x = 1\n".to_owned()));
+    }
+
+    #[test]
+    fn any_text_meets_a_constraint_or_not(text in "(\\PC|[.!?*\\[\\]<>\n,-]){0,200}") {
+        prop_assert!((0.0..=1.0).contains(&repetition(&text, 2)));
+        let any = Count::default();
+        for constraint in [
+            Constraint::Words { count: any },
+            Constraint::Sentences { count: any },
+            Constraint::Paragraphs { count: any },
+            Constraint::Bullets { count: any },
+            Constraint::Highlights { count: any },
+            Constraint::Placeholders { count: any },
+            Constraint::CapitalWords { count: any },
+            Constraint::KeywordCount { word: text.chars().take(3).collect(), count: any },
+        ] {
+            prop_assert_eq!(meets(&text, &constraint), Ok(true));
+        }
+        for constraint in [Constraint::Json, Constraint::Quoted, Constraint::Title] {
+            prop_assert!(meets(&text, &constraint).is_ok());
+        }
+        let script = Constraint::Script { script: "Latin".into() };
+        prop_assert!(meets(&text, &script).is_ok());
+        prop_assert_eq!(meets(&text, &Constraint::StartsWith { text: text.clone() }), Ok(true));
     }
 }

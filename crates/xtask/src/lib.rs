@@ -1,10 +1,15 @@
-//! Tasks of the workspace itself: `cargo xtask tidy` checks the rules of the house.
+//! Tasks of the workspace itself: `cargo xtask tidy` checks the rules of the house, `cargo xtask
+//! verify-gsm8k DIR` that the gold solutions of GSM8K verify themselves.
 //!
-//! Beside the floors: sees no crate of the workspace, only their manifests and sources. The same
-//! check runs as a test, so `cargo test --workspace` fails when a rule is broken.
+//! Beside the floors. The first check sees only manifests and sources; it runs as a test too, so
+//! `cargo test --workspace` fails when a rule is broken.
 
+mod gsm8k;
 mod tidy;
 
+pub use gsm8k::GoldError;
+pub use gsm8k::GoldTally;
+pub use gsm8k::verify_gsm8k;
 pub use tidy::Problem;
 pub use tidy::TidyError;
 pub use tidy::tidy;

@@ -100,7 +100,9 @@ impl TaskFamily for Split {
         };
         let whole = u32::try_from(check.target).ok()?;
         let mut answers = Vec::new();
-        every_cut(whole, count - 1, &mut Vec::new(), &mut |cuts| answers.push(sum(whole, cuts)));
+        every_cut(whole, count.checked_sub(1)?, &mut Vec::new(), &mut |cuts| {
+            answers.push(sum(whole, cuts));
+        });
         answers.retain(|answer| allowed(answer, check.forbidden_digits.chars().next()));
         Some(answers)
     }

@@ -1,13 +1,16 @@
-//! Tasks on strings of digits: reverse them, sort them.
+//! Tasks on strings of digits: copy them, reverse them, sort them.
 
 use std::ops::RangeInclusive;
 
-use fireproof_trajectory::{CheckSpec, Task};
 use rand::{Rng, RngExt};
 
-use crate::family::{Instance, TaskFamily, exact_solution};
+use crate::family::{Instance, TaskFamily};
 
 const ALPHABET: &str = "0123456789>";
+
+/// Write the digits again: `31465>` → `31465`. The level is the number of digits.
+#[derive(Clone, Copy, Debug)]
+pub struct Copying;
 
 /// Write the digits backwards: `31465>` → `56413`. The level is the number of digits.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +19,30 @@ pub struct Reverse;
 /// Write the digits in ascending order: `3141>` → `1134`. The level is the number of digits.
 #[derive(Clone, Copy, Debug)]
 pub struct Sort;
+
+impl TaskFamily for Copying {
+    fn name(&self) -> &'static str {
+        "copy"
+    }
+
+    fn levels(&self) -> RangeInclusive<u32> {
+        1..=16
+    }
+
+    fn alphabet(&self) -> &'static str {
+        ALPHABET
+    }
+
+    fn longest_answer(&self, level: u32) -> usize {
+        level as usize
+    }
+
+    fn generate(&self, level: u32, rng: &mut dyn Rng) -> Instance {
+        self.assert_level(level);
+        let digits = random_digits(level, rng);
+        Instance::exact(self, level, format!("{digits}>"), digits)
+    }
+}
 
 impl TaskFamily for Reverse {
     fn name(&self) -> &'static str {
@@ -37,11 +64,7 @@ impl TaskFamily for Reverse {
     fn generate(&self, level: u32, rng: &mut dyn Rng) -> Instance {
         self.assert_level(level);
         let digits = random_digits(level, rng);
-        sequence_instance(self, level, &digits, digits.iter().rev())
-    }
-
-    fn solutions(&self, task: &Task) -> Option<Vec<String>> {
-        exact_solution(self, task)
+        Instance::exact(self, level, format!("{digits}>"), digits.chars().rev().collect())
     }
 }
 
@@ -65,28 +88,12 @@ impl TaskFamily for Sort {
     fn generate(&self, level: u32, rng: &mut dyn Rng) -> Instance {
         self.assert_level(level);
         let digits = random_digits(level, rng);
-        let mut sorted = digits.clone();
+        let mut sorted: Vec<char> = digits.chars().collect();
         sorted.sort_unstable();
-        sequence_instance(self, level, &digits, sorted.iter())
-    }
-
-    fn solutions(&self, task: &Task) -> Option<Vec<String>> {
-        exact_solution(self, task)
+        Instance::exact(self, level, format!("{digits}>"), sorted.into_iter().collect())
     }
 }
 
-fn random_digits(count: u32, rng: &mut dyn Rng) -> Vec<char> {
+fn random_digits(count: u32, rng: &mut dyn Rng) -> String {
     (0..count).map(|_| char::from(b'0' + rng.random_range(0..10u8))).collect()
-}
-
-fn sequence_instance<'a>(
-    family: &dyn TaskFamily,
-    level: u32,
-    digits: &[char],
-    answer: impl Iterator<Item = &'a char>,
-) -> Instance {
-    let prompt = digits.iter().chain(['>'].iter()).collect();
-    let answer: String = answer.collect();
-    let check = CheckSpec::Exact { answer: answer.clone() };
-    Instance::new(family, level, prompt, check, answer).with_solutions(1)
 }

@@ -1,0 +1,40 @@
+//! The built-in families, one file for each or for a few close relatives.
+
+mod brackets;
+mod countdown;
+mod counting;
+mod equation;
+mod expressions;
+mod factors;
+mod make24;
+mod number;
+mod path;
+mod queens;
+mod rare_modes;
+mod sequence;
+mod split;
+mod sums;
+mod word;
+
+pub use brackets::Brackets;
+pub use countdown::Countdown;
+pub use counting::Counting;
+pub use counting::Majority;
+pub use counting::Parity;
+pub use equation::Equation;
+pub use factors::Factors;
+pub use make24::Make24;
+pub use number::Addition;
+pub use number::Base;
+pub use number::Gcd;
+pub use number::Modular;
+pub use path::GraphPath;
+pub use queens::Queens;
+pub use rare_modes::RareModes;
+pub use sequence::Copying;
+pub use sequence::Reverse;
+pub use sequence::Sort;
+pub use split::Split;
+pub use sums::Coins;
+pub use sums::SubsetSum;
+pub use word::Word;

@@ -1,0 +1,74 @@
+//! "The answer is 5." and its relatives.
+
+use super::Found;
+
+const PHRASES: [&str; 8] = [
+    "final answer is",
+    "the answer is",
+    "answer is",
+    "final answer:",
+    "answer:",
+    "final answer**",
+    "answer**",
+    "answer =",
+];
+
+/// Words that end an answer and begin a reason.
+const REASONS: [&str; 9] = [
+    " because", " since ", " which ", " where ", ", as ", ", so ", " so that", ", which", " when ",
+];
+
+/// What stands behind the last phrase, to the end of the sentence.
+pub(super) fn find(text: &str) -> Found {
+    // Only ASCII letters change, so places stay the same.
+    let lower = text.to_ascii_lowercase();
+    let last = PHRASES
+        .iter()
+        .filter_map(|phrase| lower.rfind(phrase).map(|at| (at + phrase.len(), phrase.len())))
+        .max();
+    let Some((mut start, _)) = last else { return Found::Nothing };
+    let skipped = |c: char| c.is_whitespace() || matches!(c, ':' | '*' | '=');
+    start += text[start..].len() - text[start..].trim_start_matches(skipped).len();
+    let rest = &text[start..];
+    if rest.is_empty() {
+        return Found::CutOff;
+    }
+    for (open, close) in [("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")] {
+        let Some(inner) = rest.strip_prefix(open) else { continue };
+        if let Some(end) = inner.find(close)
+            && whole_answer(&inner[end + close.len()..])
+        {
+            let inner = start + open.len();
+            return Found::At(inner..inner + end);
+        }
+        break;
+    }
+    let end = sentence(rest);
+    if rest[..end].trim().is_empty() { Found::Nothing } else { Found::At(start..start + end) }
+}
+
+/// Nothing that belongs to the answer follows a formula.
+fn whole_answer(after: &str) -> bool {
+    let line = after.lines().next().unwrap_or_default().trim_start();
+    line.is_empty() || line.starts_with(['.', ',', ';', '*', ')']) && !line.starts_with(", $")
+}
+
+/// Length of the sentence at the start of `text`.
+fn sentence(text: &str) -> usize {
+    let line = text.lines().next().unwrap_or_default();
+    let stop = line.match_indices(['.', ';', '?', '!']).find(|(at, mark)| {
+        let rest = &line[at + mark.len()..];
+        let ends = rest.is_empty() || rest.starts_with([' ', '*', '\u{a0}']);
+        // `5!` and abbreviations of one letter (`p.m.`) go on.
+        let before = line[..*at].chars().rev().take(2).collect::<String>();
+        let letter = before.starts_with(char::is_alphabetic)
+            && !before[1..].starts_with(char::is_alphabetic)
+            && before.len() == 2;
+        ends && *mark != "!" && !(letter && *mark == "." && before.ends_with('.'))
+    });
+    let mut end = stop.map_or(line.len(), |(at, _)| at);
+    for reason in REASONS {
+        end = line[..end].find(reason).unwrap_or(end);
+    }
+    end
+}

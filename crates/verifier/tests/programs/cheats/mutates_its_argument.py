@@ -1,0 +1,8 @@
+class Same(int):
+    pass
+def f(x):
+    try:
+        x.clear()
+    except AttributeError:
+        pass
+    return x

@@ -1,0 +1,2 @@
+print(*range(-1000, 1000))
+def f(x): return list(range(-1000, 1000))

@@ -1,0 +1,15 @@
+# end: TimeLimit
+# Ignores every signal that can be ignored, and every exception.
+import signal
+
+for number in range(1, 65):
+    try:
+        signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+while True:
+    try:
+        while True:
+            pass
+    except BaseException:
+        pass

@@ -1,0 +1,3 @@
+# end: TimeLimit
+while True:
+    pass

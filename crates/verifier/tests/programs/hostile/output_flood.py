@@ -1,0 +1,3 @@
+# end: OutputLimit
+while True:
+    print("x" * 100000)
