@@ -96,6 +96,19 @@ fn ways_of_reading_that_contest_programs_use() {
     }
 }
 
+#[test]
+fn a_right_answer_is_never_too_long() {
+    let long = "x".repeat(3 << 20);
+    assert!(judge("print('x' * (3 << 20))", &stdio(&[("", &long), ("", &long)])).passed());
+    assert!(
+        judge("def f(): return 'x' * (3 << 20)", &call("f", "", &format!("'{long}'"))).passed()
+    );
+    assert!(!judge("print('x' * (3 << 20))", &stdio(&[("", "x")])).passed());
+    // The interpreter always has what it needs to start.
+    let limits = TestLimits { memory_mb: Some(1), ..TestLimits::default() };
+    assert!(judge(ADD, &TestsCheck { limits, ..stdio(&[("1 2", "3")]) }).passed());
+}
+
 /// Tests run together first; what one leaves behind must not fail another.
 #[test]
 fn tests_with_input_do_not_disturb_each_other() {
@@ -177,7 +190,7 @@ fn functions_are_judged_by_their_values() {
     let value = "[4, (2, 2), {'a': {2}}, None, 1.5, 'é']";
     assert!(judge(program, &call("f", "2, k=2", value)).passed());
     assert_eq!(names(&judge(program, &call("f", "2", value))), ["wrong"]);
-    assert_eq!(judge(program, &call("g", "2", value)).tests, [raised("NameError")]);
+    assert_eq!(judge(program, &call("g", "2 # two", value)).tests, [raised("NameError")]);
     assert!(judge(program, &asserts(&[&format!("assert f(2, k=2) == {value}")])).passed());
     assert!(judge("def f(): return (1, [2])", &call("f", "", "[1, (2,)]")).passed());
     assert!(!judge("def f(): return (1, [2])", &asserts(&["assert f() == [1, [2]]"])).passed());
