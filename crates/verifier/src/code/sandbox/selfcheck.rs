@@ -21,13 +21,13 @@ pub(super) fn strongest(
     let landlock = landlock(config)?;
     let seccomp = seccomp(config)?;
     let outside = Outside::create()?;
-    let mut namespaces_failed = None;
+    let mut namespaces_failed: Vec<String> = Vec::new();
     let mut failed: Option<SandboxError> = None;
     for namespaces in candidates(config.namespaces) {
         for spare_user in spare_users(namespaces) {
             let draft = Draft { namespaces, spare_user, landlock: &landlock, seccomp: &seccomp };
-            let why = namespaces_failed.clone().unwrap_or_else(|| "not wanted".to_owned());
-            let mut plan = draft.plan(&why);
+            let why = namespaces_failed.join("; ");
+            let mut plan = draft.plan(if why.is_empty() { "not wanted" } else { &why });
             // Root runs programs as itself only if another user could not.
             if let (Some(error), 0) = (&failed, effective_user()) {
                 plan.explain(Layer::SpareUser, error.to_string());
@@ -38,7 +38,11 @@ pub(super) fn strongest(
                 Ok(()) => return Ok(sandbox),
                 Err(error) => {
                     if namespaces != Namespaces::None {
-                        namespaces_failed.get_or_insert_with(|| error.to_string());
+                        let whose = match namespaces {
+                            Namespaces::Privileged => "by root's right",
+                            _ => "in a user namespace",
+                        };
+                        namespaces_failed.push(format!("{whose}: {error}"));
                     }
                     failed = Some(error);
                 }
@@ -46,7 +50,7 @@ pub(super) fn strongest(
         }
     }
     if config.namespaces == Wish::Required {
-        let reason = namespaces_failed.unwrap_or_default();
+        let reason = namespaces_failed.join("; ");
         return Err(SandboxError::Refused { layer: "namespaces", reason });
     }
     Err(failed.unwrap_or_else(|| SandboxError::start("there is no plan to try")))
