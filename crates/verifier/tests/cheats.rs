@@ -61,6 +61,12 @@ fn tests() -> Vec<(&'static str, ProgramTest)> {
                  assert error and f(5) == 25",
             ),
         ),
+        (
+            "method",
+            assert(
+                "assert str(f(5)).startswith('25') and f(5).__class__ is int\nassert f(5) == 25",
+            ),
+        ),
         ("text", assert("assert str(f(5)) == '25' and repr(f(5)) == '25'")),
     ]
 }

@@ -326,6 +326,28 @@ fn an_end_is_no_expected_error() {
     assert_eq!(judge(fake, &packages).tests, [raised("NameError"), raised("NameError")]);
 }
 
+/// An object that agrees to everything is asked only where the test made it itself.
+#[test]
+fn methods_of_plain_values_are_not_the_programs() {
+    let check = asserts(&[
+        "assert f('ab').startswith('AB') == True",
+        "assert f('ab').count('A') == 1 and f('ab').index('B') == 1",
+        "assert f('ab').lower() == 'ab'",
+    ]);
+    assert!(judge("def f(x): return x.upper()", &check).passed());
+    let agrees = "class A:\n    startswith = lambda *a: True\n    count = index = lambda *a: 1\n\
+                  \x20   lower = lambda *a: 'ab'\ndef f(x): return A()";
+    assert_eq!(names(&judge(agrees, &check)), ["raised"; 3]);
+    let adder = "def f(x): return lambda y: x + y\nclass Stack(list): pass\n\
+                 class Box:\n    def get(self, k): return k * 2";
+    let check = asserts(&[
+        "assert f(1)(2) == 3",
+        "assert Box().get(2) == 4",
+        "b = Box()\nassert b.get(3) == 6",
+    ]);
+    assert!(judge(adder, &check).passed());
+}
+
 #[test]
 fn a_broken_test_is_the_tasks_error() {
     let program = "def f(x): return x";
