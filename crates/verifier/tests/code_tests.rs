@@ -141,7 +141,7 @@ fn tests_with_input_do_not_disturb_each_other() {
 
 #[test]
 fn a_program_that_never_ends_ends_the_run() {
-    let limits = TestLimits { time_ms: Some(200), ..TestLimits::default() };
+    let limits = TestLimits { time_ms: Some(500), ..TestLimits::default() };
     let check = TestsCheck { limits, ..stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]) };
     let late = "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))";
     assert_eq!(names(&judge(late, &check)), ["passed", "time-limit", "not-run"]);
@@ -161,7 +161,7 @@ fn a_program_that_never_ends_ends_the_run() {
 #[test]
 fn every_end_has_a_verdict() {
     let check = TestsCheck {
-        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(400) },
+        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(1000) },
         ..stdio(&[("1", "1")])
     };
     for (program, name) in [
