@@ -60,13 +60,14 @@ pub enum ProgramTest {
 /// Bounds on a program under test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestLimits {
-    /// Processor time in milliseconds: of each test with input and output, of all others together.
+    /// Processor time in milliseconds, the interpreter's start included: of each test with input and
+    /// output, of all others together.
     #[serde(default)]
     pub time_ms: Option<u64>,
-    /// Address space in MiB.
+    /// Address space in MiB; at least 64, which the interpreter needs.
     #[serde(default)]
     pub memory_mb: Option<u64>,
-    /// Bytes written, in KiB.
+    /// Bytes written, in KiB. Without it, twice what the tests expect is always allowed.
     #[serde(default)]
     pub output_kb: Option<u64>,
 }

@@ -61,20 +61,27 @@ fn tests() -> Vec<(&'static str, ProgramTest)> {
                  assert error and f(5) == 25",
             ),
         ),
+        (
+            "method",
+            assert(
+                "assert str(f(5)).startswith('25') and f(5).__class__ is int\nassert f(5) == 25",
+            ),
+        ),
         ("text", assert("assert str(f(5)) == '25' and repr(f(5)) == '25'")),
     ]
 }
 
+/// Short, because some cheats wait for ever.
 fn limits() -> Limits {
     Limits { wall: Duration::from_secs(1), ..Limits::default().with_time_ms(300) }
 }
 
 /// Some tests by themselves, so that no cheat is saved by another test.
-fn passed(program: &str) -> Vec<&'static str> {
+fn passed(program: &str, limits: &Limits) -> Vec<&'static str> {
     let verifier = CodeVerifier::shared().expect("set-up");
     let passes = |test: &ProgramTest| {
         let check = TestsCheck { tests: vec![test.clone()], ..TestsCheck::default() };
-        let report = judge_code(verifier.sandbox(), program, &check, &limits(), Extent::All);
+        let report = judge_code(verifier.sandbox(), program, &check, limits, Extent::All);
         report.expect("set-up").tests == [TestVerdict::Passed]
     };
     let alone = ["stdio"];
@@ -83,7 +90,7 @@ fn passed(program: &str) -> Vec<&'static str> {
 }
 
 /// All tests but the one with input at once, in the processes that they share.
-fn passed_together(program: &str) -> Vec<&'static str> {
+fn passed_together(program: &str, limits: &Limits) -> Vec<&'static str> {
     let verifier = CodeVerifier::shared().expect("set-up");
     let tests = tests();
     let check = TestsCheck {
@@ -92,7 +99,7 @@ fn passed_together(program: &str) -> Vec<&'static str> {
         ..TestsCheck::default()
     };
     let report =
-        judge_code(verifier.sandbox(), program, &check, &limits(), Extent::All).expect("set-up");
+        judge_code(verifier.sandbox(), program, &check, limits, Extent::All).expect("set-up");
     let names = tests.into_iter().skip(1).map(|(name, _)| name).zip(report.tests);
     names.filter(|(_, test)| *test == TestVerdict::Passed).map(|(name, _)| name).collect()
 }
@@ -100,8 +107,8 @@ fn passed_together(program: &str) -> Vec<&'static str> {
 #[test]
 fn an_honest_program_passes_every_test() {
     let all: Vec<&str> = tests().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(passed(HONEST), ["stdio"]);
-    assert_eq!(passed_together(HONEST), all[1..]);
+    assert_eq!(passed(HONEST, &Limits::default()), ["stdio"]);
+    assert_eq!(passed_together(HONEST, &Limits::default()), all[1..]);
 }
 
 #[test]
@@ -114,7 +121,7 @@ fn no_cheat_passes_any_test() {
     for file in files {
         let program = std::fs::read_to_string(&file).unwrap();
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        let (alone, together) = (passed(&program), passed_together(&program));
+        let (alone, together) = (passed(&program, &limits()), passed_together(&program, &limits()));
         if !alone.is_empty() || !together.is_empty() {
             caught.push(format!("{name}: {alone:?} {together:?}"));
         }

@@ -96,6 +96,19 @@ fn ways_of_reading_that_contest_programs_use() {
     }
 }
 
+#[test]
+fn a_right_answer_is_never_too_long() {
+    let long = "x".repeat(3 << 20);
+    assert!(judge("print('x' * (3 << 20))", &stdio(&[("", &long), ("", &long)])).passed());
+    assert!(
+        judge("def f(): return 'x' * (3 << 20)", &call("f", "", &format!("'{long}'"))).passed()
+    );
+    assert!(!judge("print('x' * (3 << 20))", &stdio(&[("", "x")])).passed());
+    // The interpreter always has what it needs to start.
+    let limits = TestLimits { memory_mb: Some(1), ..TestLimits::default() };
+    assert!(judge(ADD, &TestsCheck { limits, ..stdio(&[("1 2", "3")]) }).passed());
+}
+
 /// Tests run together first; what one leaves behind must not fail another.
 #[test]
 fn tests_with_input_do_not_disturb_each_other() {
@@ -128,7 +141,7 @@ fn tests_with_input_do_not_disturb_each_other() {
 
 #[test]
 fn a_program_that_never_ends_ends_the_run() {
-    let limits = TestLimits { time_ms: Some(200), ..TestLimits::default() };
+    let limits = TestLimits { time_ms: Some(500), ..TestLimits::default() };
     let check = TestsCheck { limits, ..stdio(&[("1 2", "3"), ("4 5", "9"), ("-1 1", "0")]) };
     let late = "n = input()\nwhile n[0] == '4': pass\nprint(eval(n.replace(' ', '+')))";
     assert_eq!(names(&judge(late, &check)), ["passed", "time-limit", "not-run"]);
@@ -148,7 +161,7 @@ fn a_program_that_never_ends_ends_the_run() {
 #[test]
 fn every_end_has_a_verdict() {
     let check = TestsCheck {
-        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(400) },
+        limits: TestLimits { memory_mb: Some(100), output_kb: Some(64), time_ms: Some(1000) },
         ..stdio(&[("1", "1")])
     };
     for (program, name) in [
@@ -177,7 +190,7 @@ fn functions_are_judged_by_their_values() {
     let value = "[4, (2, 2), {'a': {2}}, None, 1.5, 'é']";
     assert!(judge(program, &call("f", "2, k=2", value)).passed());
     assert_eq!(names(&judge(program, &call("f", "2", value))), ["wrong"]);
-    assert_eq!(judge(program, &call("g", "2", value)).tests, [raised("NameError")]);
+    assert_eq!(judge(program, &call("g", "2 # two", value)).tests, [raised("NameError")]);
     assert!(judge(program, &asserts(&[&format!("assert f(2, k=2) == {value}")])).passed());
     assert!(judge("def f(): return (1, [2])", &call("f", "", "[1, (2,)]")).passed());
     assert!(!judge("def f(): return (1, [2])", &asserts(&["assert f() == [1, [2]]"])).passed());
@@ -311,6 +324,28 @@ fn an_end_is_no_expected_error() {
     let fake =
         "class A:\n    approx = allclose = lambda *a: 1\nnp = pytest = A()\ndef f(x): return 1";
     assert_eq!(judge(fake, &packages).tests, [raised("NameError"), raised("NameError")]);
+}
+
+/// An object that agrees to everything is asked only where the test made it itself.
+#[test]
+fn methods_of_plain_values_are_not_the_programs() {
+    let check = asserts(&[
+        "assert f('ab').startswith('AB') == True",
+        "assert f('ab').count('A') == 1 and f('ab').index('B') == 1",
+        "assert f('ab').lower() == 'ab'",
+    ]);
+    assert!(judge("def f(x): return x.upper()", &check).passed());
+    let agrees = "class A:\n    startswith = lambda *a: True\n    count = index = lambda *a: 1\n\
+                  \x20   lower = lambda *a: 'ab'\ndef f(x): return A()";
+    assert_eq!(names(&judge(agrees, &check)), ["raised"; 3]);
+    let adder = "def f(x): return lambda y: x + y\nclass Stack(list): pass\n\
+                 class Box:\n    def get(self, k): return k * 2";
+    let check = asserts(&[
+        "assert f(1)(2) == 3",
+        "assert Box().get(2) == 4",
+        "b = Box()\nassert b.get(3) == 6",
+    ]);
+    assert!(judge(adder, &check).passed());
 }
 
 #[test]

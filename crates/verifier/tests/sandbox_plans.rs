@@ -4,6 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use fireproof_verifier::{
@@ -57,6 +58,45 @@ fn a_missing_interpreter_is_not_a_wrong_answer() {
         assert!(matches!(error, SandboxError::Interpreter { .. }), "{error}");
         assert!(error.to_string().contains(interpreter), "{error}");
     }
+}
+
+/// Also run by the test below, without capabilities.
+#[test]
+fn namespaces_that_are_demanded_are_there_or_an_error() {
+    let demand = |namespaces| SandboxConfig { namespaces, ..SandboxConfig::default() };
+    let offered = Sandbox::new(&demand(Wish::Available)).unwrap();
+    match Sandbox::new(&demand(Wish::Required)) {
+        Ok(sandbox) => {
+            assert!(sandbox.layers().is_active(Layer::PidNamespace));
+            assert_eq!(sandbox.layers(), offered.layers());
+        }
+        Err(SandboxError::Refused { layer, reason }) => {
+            assert_eq!(layer, "namespaces");
+            assert_eq!(offered.layers().reason(Layer::MountNamespace), Some(reason.as_str()));
+            println!("refused: {reason}");
+        }
+        Err(error) => panic!("{error}"),
+    }
+    assert_eq!(output(&offered, "print('honest')"), "honest\n");
+}
+
+#[test]
+fn root_without_capabilities_is_refused_the_namespaces_it_demands() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    if !status.contains("Uid:\t0\t0") {
+        // Nothing to give up: the test above is all there is.
+        return;
+    }
+    let output = Command::new("setpriv")
+        .args(["--bounding-set=-all", "--inh-caps=-all"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "namespaces_that_are_demanded_are_there_or_an_error", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(text.contains("refused: by root's right: "), "{text}");
+    assert!(text.contains("Operation not permitted"), "{text}");
 }
 
 #[test]

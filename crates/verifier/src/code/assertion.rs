@@ -87,7 +87,8 @@ const MACHINERY: &[&str] = &[
 /// Splits a single `assert` of the form `call == literal`, either way round; a message may follow.
 ///
 /// The call must be a name of the program (or `entry`, which tests may call `candidate`) followed by
-/// arguments, attributes and subscripts. `None` for every other form.
+/// arguments, attributes and subscripts. A method of a function's value is left to the judge, who
+/// knows whether it is one of a plain value: `f(x).startswith('abc')`. `None` for every other form.
 pub(crate) fn split(code: &str, entry: Option<&str>) -> Option<Assertion> {
     let rest = code.trim().strip_prefix("assert")?;
     if !rest.starts_with([' ', '\t', '(']) {
@@ -136,6 +137,7 @@ fn program_call(text: &str, entry: Option<&str>) -> Option<String> {
                 called |= trailers.starts_with('(');
                 &trailers[closing(trailers)? + 1..]
             }
+            b'.' if called && !name.starts_with(char::is_uppercase) => return None,
             b'.' => {
                 let attribute = trailers[1..].trim_start();
                 let end = attribute.find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -316,6 +318,7 @@ mod tests {
             "assert f == 2",
             "assert f(1) is None",
             "assert x.y == 2",
+            "assert f(1).startswith('a') == True",
             "assert f(1) == 2 if True else False",
             "assertf(1) == 2",
             "assert f('a == 2",

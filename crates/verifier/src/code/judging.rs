@@ -14,6 +14,9 @@ use super::literal::{self, Rule, Value};
 use super::report::{self, CodeError, CodeReport, TestVerdict};
 use super::sandbox::{self, End, Finished, Limits, Sandbox};
 
+/// With less address space the interpreter does not start.
+const LEAST_MEMORY: u64 = 64 << 20;
+
 /// How much of the tests to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -67,12 +70,28 @@ fn bounded(limits: &Limits, check: &TestsCheck) -> Limits {
         limits = limits.with_time_ms(millis);
     }
     if let Some(mebibytes) = check.limits.memory_mb {
-        limits.memory = mebibytes.saturating_mul(1 << 20);
+        limits.memory = mebibytes.saturating_mul(1 << 20).max(LEAST_MEMORY);
     }
-    if let Some(kibibytes) = check.limits.output_kb {
-        limits.output = usize::try_from(kibibytes.saturating_mul(1 << 10)).unwrap_or(usize::MAX);
+    match check.limits.output_kb {
+        Some(kibibytes) => {
+            let bytes = kibibytes.saturating_mul(1 << 10);
+            limits.output = usize::try_from(bytes).unwrap_or(usize::MAX);
+        }
+        // A right answer is never too long.
+        None => limits.output = limits.output.max(2 * longest_output(check)),
     }
     limits
+}
+
+/// Bytes of the expected outputs that one process may have to write.
+fn longest_output(check: &TestsCheck) -> usize {
+    let length = |test: &ProgramTest| match test {
+        ProgramTest::Stdio { stdout: text, .. } | ProgramTest::Call { expected: text, .. } => {
+            text.len()
+        }
+        ProgramTest::Assert { code } => code.len(),
+    };
+    check.tests.iter().map(length).sum()
 }
 
 /// Tests by how they are run, with their places.
@@ -97,7 +116,7 @@ fn sort(check: &TestsCheck) -> Result<Sorted<'_>, CodeError> {
         match test {
             ProgramTest::Stdio { stdin, stdout } => sorted.stdio.push((index, stdin, stdout)),
             ProgramTest::Call { function, arguments, expected } => {
-                let expression = format!("({function})({arguments})");
+                let expression = format!("({function})({arguments}\n)");
                 let expected = literal::parse(expected).ok_or_else(|| CodeError::BrokenTest {
                     index,
                     reason: "the expected value is no Python literal".to_owned(),

@@ -75,12 +75,22 @@ impl Interpreter {
         let real = std::fs::canonicalize(&executable).map_err(|e| missing(e.to_string()))?;
         let modules = all("path");
         let mapped = all("mapped");
-        let folders = mapped.iter().filter_map(|path| Path::new(path).parent());
-        // The program is listed as a file: the folder it is in may hold anything.
-        let folders = folders.filter(|folder| Some(*folder) != real.parent());
+        let folders = mapped.iter().map(|path| with_neighbours(Path::new(path)));
         let paths = modules.iter().map(Path::new).chain(folders).chain(LOADER.map(Path::new));
         let paths = paths.chain(extra.iter().map(PathBuf::as_path)).chain([real.as_path()]);
         Ok(Self { readable: outermost(paths), program: real, version, modules })
+    }
+}
+
+/// The folder of a library, because modules load others from there; a file anywhere else by itself,
+/// because its folder may hold anything.
+fn with_neighbours(file: &Path) -> &Path {
+    let is_library = |part: std::path::Component<'_>| {
+        part.as_os_str().to_str().is_some_and(|name| name.starts_with("lib"))
+    };
+    match file.parent() {
+        Some(folder) if folder.components().any(is_library) => folder,
+        _ => file,
     }
 }
 
@@ -116,6 +126,17 @@ mod tests {
         let paths = ["a/b", "ab", "a", "missing"].map(|name| root.join(name));
         let found = outermost(paths.iter().map(PathBuf::as_path));
         assert_eq!(found, [root.join("a"), root.join("ab")]);
+    }
+
+    #[test]
+    fn only_folders_of_libraries_are_opened() {
+        let of = |path: &'static str| with_neighbours(Path::new(path));
+        assert_eq!(
+            of("/usr/lib/x86_64-linux-gnu/libc.so.6"),
+            Path::new("/usr/lib/x86_64-linux-gnu")
+        );
+        assert_eq!(of("/home/ann/python/bin/python3"), Path::new("/home/ann/python/bin/python3"));
+        assert_eq!(of("/home/ann/libz.so"), Path::new("/home/ann/libz.so"));
     }
 
     #[test]

@@ -29,27 +29,37 @@ class ProgramGone(BaseException):
         super().__init__(text)
 
 
+# Methods of plain values. Their arguments are often what a test expects, as in
+# `f(x).startswith("abc")`, and an object in place of a plain value would just agree.
+PLAIN = {name for kind in (str, bytes, list, tuple, dict, set, frozenset, int, float, complex)
+         for name in dir(kind)}
+
+
 class Remote:
     """An object of the program. Only plain values are compared: its own word on that is worthless."""
 
-    def __init__(self, expression):
+    def __init__(self, expression, made):
         object.__setattr__(self, "_expression", expression)
+        # True if the test made it by calling a class, going by the name.
+        object.__setattr__(self, "_made", made)
 
     def __call__(self, *positional, **named):
         parts = [encode(value) for value in positional]
         parts += [key + "=" + encode(value) for key, value in named.items()]
-        return ask(self._expression + "(" + ", ".join(parts) + ")")
+        return ask(self._expression + "(" + ", ".join(parts) + ")", self._made)
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return ask(self._expression + "." + name)
+        if name in PLAIN and not self._made:
+            self.refuse()
+        return ask(self._expression + "." + name, self._made)
 
     def __setattr__(self, name, value):
         ask("setattr(" + self._expression + ", " + encode(name) + ", " + encode(value) + ")")
 
     def __getitem__(self, key):
-        return ask(self._expression + "[" + encode(key) + "]")
+        return ask(self._expression + "[" + encode(key) + "]", self._made)
 
     def __len__(self):
         return ask("len(" + self._expression + ")")
@@ -136,7 +146,7 @@ def literal(node):
     raise ProgramError("the answer is not plain")
 
 
-def ask(expression):
+def ask(expression, made=False):
     data = expression.encode("utf-8", "surrogatepass")
     requests.write(b"eval %d\n%s" % (len(data), data))
     requests.flush()
@@ -146,7 +156,7 @@ def ask(expression):
     if kind == "items":
         return iter(literal(tree(text, "eval").body))
     if kind == "handle":
-        return Remote("_handles_[%d]" % int(text))
+        return Remote("_handles_[%d]" % int(text), made)
     # The program says what it raised. Exceptions that end loops or the judge are not for it to use.
     error = getattr(builtins, text, None) if kind == "raised" else None
     if isinstance(error, type) and issubclass(error, Exception) and not issubclass(error, ENDS):
@@ -195,7 +205,7 @@ def prepare(module, entry):
             space[name] = ask(entry)
         elif name == entry or not hasattr(builtins, name):
             try:
-                space[name] = ask(name)
+                space[name] = ask(name, name[0].isupper())
             except NameError:
                 pass
     return space

@@ -244,18 +244,24 @@ fn undisturbed(finished: Finished) -> Result<Finished, SandboxError> {
     Err(SandboxError::Disturbed { reason: reason.to_owned() })
 }
 
-/// A file in memory with these bytes, to be read from the start.
-#[expect(unsafe_code, reason = "memfd_create(2)")]
+/// A file in memory with these bytes, to be read from the start and never to be changed.
+#[expect(unsafe_code, reason = "memfd_create(2) and its seals")]
 fn memory_file(bytes: &[u8]) -> Result<OwnedFd, SandboxError> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     // SAFETY: the name is a constant; the new descriptor belongs to nobody else.
     let mut file = unsafe {
-        let number = libc::memfd_create(c"input".as_ptr(), libc::MFD_CLOEXEC);
+        let number = libc::memfd_create(c"input".as_ptr(), flags);
         if number < 0 {
             return Err(SandboxError::start(io::Error::last_os_error()));
         }
         File::from_raw_fd(number)
     };
     file.write_all(bytes).and_then(|()| file.rewind()).map_err(SandboxError::start)?;
+    let seals = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
+    // SAFETY: changes a file that is ours.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) } < 0 {
+        return Err(SandboxError::start(io::Error::last_os_error()));
+    }
     Ok(file.into())
 }
 

@@ -9,6 +9,12 @@ try:
     got.append("memfd")
 except (OSError, AttributeError):
     pass
+for action in (lambda: os.write(0, b"x" * 4096), lambda: os.ftruncate(0, 1 << 24)):
+    try:
+        action()
+        got.append("its input")
+    except OSError:
+        pass
 try:
     mmap.mmap(-1, 4 << 30)
     got.append("shared mapping")
