@@ -153,7 +153,10 @@ pub(crate) fn unordered_values(
     }
     let (gold, prediction) =
         (one_unknown(&gold).unwrap_or(gold), one_unknown(&prediction).unwrap_or(prediction));
-    if gold.len() == 1 && prediction.len() == 1 {
+    let relations =
+        |items: &[Value]| items.iter().any(|item| matches!(item, Value::Relation { .. }));
+    // Values of different unknowns are no set.
+    if gold.len() == 1 && prediction.len() == 1 || relations(&gold) != relations(&prediction) {
         return Comparison::not(Reason::Different, Tier::Exact);
     }
     unordered(&gold, &prediction, context)
@@ -169,30 +172,24 @@ pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>)
     if inequalities(&a) && inequalities(&b) && is_or(gold) != is_or(prediction) {
         return region::conditions(gold, prediction, context);
     }
-    let result = unordered(&a, &b, context);
-    if result.equal {
-        return result;
-    }
-    match (one_unknown(&a), one_unknown(&b)) {
-        (None, None) => {}
-        (left, right) => {
-            let left = left.unwrap_or_else(|| a.clone());
-            let right = right.unwrap_or_else(|| b.clone());
-            return unordered(&left, &right, context);
-        }
-    }
+    let (a, b) = match (one_unknown(&a), one_unknown(&b)) {
+        (Some(left), right) if !relations(&b) || right.is_some() => (left, right.unwrap_or(b)),
+        (None, Some(right)) if !relations(&a) => (a, right),
+        _ => (a, b),
+    };
     match (relations(&a), relations(&b)) {
-        (true, true) if inequalities(&a) && inequalities(&b) => {
-            region::conditions(gold, prediction, context)
-        }
-        // `x = 1, y = 2` for `1, 2`
+        // `x = 1, y = 2` for `1, 2`: only in this order.
         (true, false) => {
-            unknowns_in_order(&a).map_or(result, |values| ordered(&values, &b, context))
+            unknowns_in_order(&a).map_or_else(strangers, |values| ordered(&values, &b, context))
         }
         (false, true) => {
-            unknowns_in_order(&b).map_or(result, |values| ordered(&a, &values, context))
+            unknowns_in_order(&b).map_or_else(strangers, |values| ordered(&a, &values, context))
         }
-        _ => result,
+        (true, true) if inequalities(&a) && inequalities(&b) => {
+            let result = unordered(&a, &b, context);
+            if result.equal { result } else { region::conditions(gold, prediction, context) }
+        }
+        _ => unordered(&a, &b, context),
     }
 }
 

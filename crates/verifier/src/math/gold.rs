@@ -18,6 +18,8 @@ use super::wrapping::unwrap;
 /// A text with its readings.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
+    /// The text without its wrapping.
+    text: String,
     /// The tokens, without their places.
     kinds: Vec<Kind>,
     /// At least one.
@@ -61,7 +63,7 @@ impl Answer {
         let short = if short.len() == 1 { short.chars().next() } else { None };
         let wordy = text.chars().all(|c| c.is_alphabetic() || c == ' ');
         let words = if wordy && text.len() > 1 { words(text) } else { None };
-        Ok(Self { kinds, readings, short, words })
+        Ok(Self { text: text.to_owned(), kinds, readings, short, words })
     }
 }
 
@@ -181,7 +183,8 @@ impl Gold {
                 return Comparison::not(Reason::Unreadable, Tier::Text);
             }
         };
-        if !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds {
+        let tokens = !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds;
+        if tokens || self.answer.text == prediction.text {
             return Comparison::same(Tier::Text);
         }
         self.readings(&prediction, policy)

@@ -221,6 +221,12 @@ impl<'a> Parser<'a> {
         let exponent = match self.peek() {
             Some(Kind::Open(Bracket::Group)) => self.argument()?,
             Some(Kind::Minus) => self.deeper(Self::unary)?,
+            // Without braces a number is the whole exponent: `3^2\frac12` is no mixed number.
+            Some(Kind::Number { value, .. }) => {
+                self.advance();
+                let exponent = Expression::Number(value.clone());
+                self.deeper(|parser| parser.raised(exponent))?
+            }
             // `2^3^2` is `2^(3^2)`.
             _ => self.power()?,
         };

@@ -45,6 +45,7 @@ pub(crate) fn names_quantity(value: &Value) -> bool {
     };
     match value {
         Value::Tuple { items, .. } => items.iter().all(|item| symbol(item).is_some()),
+        Value::Text(words) if words.split_whitespace().any(|word| word == "not") => false,
         other => symbol(other).is_some() || call(other),
     }
 }
@@ -62,7 +63,7 @@ pub(crate) fn unwrapped(
         let exact = values(gold, first, context);
         return if exact.equal { exact } else { values(gold, last, context) };
     }
-    if !says_value(first, last, context) {
+    if !says_value(first, last, context) || !consistent(sides, signs, context) {
         return strangers();
     }
     let result = values(gold, last, context);
@@ -76,6 +77,18 @@ pub(crate) fn unwrapped(
         }
         _ => result,
     }
+}
+
+/// The numbers in the middle of a chain `x = 2 + 3 = 5` are equal to the one at its end.
+fn consistent(sides: &[Value], signs: &[Sign], context: &mut Context<'_>) -> bool {
+    let constant = |side: &Value| bare(side).filter(|side| side.variables().is_empty()).cloned();
+    let exact = signs.iter().take_while(|sign| **sign == Sign::Equal).count();
+    let mut numbers = sides[..=exact].iter().filter_map(constant);
+    let Some(first) = numbers.next() else { return true };
+    numbers.all(|number| {
+        let judgement = scalar::compare(&first, &number, &mut context.budget);
+        !matches!(judgement, Judgement::Different(_) | Judgement::Undefined)
+    })
 }
 
 /// Does `left = right` say what the value of `left` is? An equation that has to be solved first does
