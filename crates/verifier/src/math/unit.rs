@@ -163,6 +163,7 @@ fn stem(word: &str) -> String {
 }
 
 fn known(word: &str) -> Option<(Dimension, RBig)> {
+    let word = if word == "L" { "l" } else { word };
     let ratio = |above: u64, below: u64| RBig::from_parts(above.into(), below.into());
     let mut dimension = Dimension::default();
     if let Some((index, above, below, _)) = UNITS.iter().find(|(.., names)| names.contains(&word)) {
@@ -203,26 +204,10 @@ pub(crate) fn currency(sign: &str) -> Option<Unit> {
 }
 
 impl Unit {
-    /// The unit that a single letter abbreviates.
-    pub(crate) fn letter(name: &str) -> Option<Self> {
-        let name = if name == "L" { "l" } else { name };
-        let (dimension, factor) = known(name).filter(|_| name.len() == 1)?;
-        Some(Self::Known { dimension, factor })
-    }
-
     /// Reads a unit: `cm^2`, `square feet`, `km/h`, `miles per hour`, `apples`. `None` if a word
     /// would change the number.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let spaced: String = text
-            .chars()
-            .map(|c| {
-                if matches!(c, '{' | '}' | '(' | ')' | '\\' | '-' | '.' | ',') && c != '-' {
-                    ' '
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let spaced = text.replace(['{', '}', '(', ')', '\\', '.', ','], " ");
         let spaced = spaced.replace('/', " / ").replace('*', " ");
         let words: Vec<String> = spaced.split_whitespace().map(stem).collect();
         if words.is_empty() || !words.iter().all(|word| may_be_counted(word)) {

@@ -91,7 +91,8 @@ pub(crate) fn product(word: &str) -> Option<impl Iterator<Item = char>> {
         _ => word.contains(['e', 'o', 'i', 'u']) && !word.bytes().all(|b| b == b'i'),
     };
     let short = word.len() <= if capitals { 4 } else { 3 };
-    let reads = short && !(!capitals && is_word) && (capitals || lower || word.len() == 2);
+    let cased = capitals || lower || word.len() == 2;
+    let reads = short && cased && (capitals || !is_word);
     reads.then(|| word.chars().collect::<Vec<_>>().into_iter())
 }
 

@@ -59,16 +59,17 @@ fn sentence(text: &str) -> usize {
     let stop = line.match_indices(['.', ';', '?', '!']).find(|(at, mark)| {
         let rest = &line[at + mark.len()..];
         let ends = rest.is_empty() || rest.starts_with([' ', '*', '\u{a0}']);
-        // `5!` and abbreviations of one letter (`p.m.`) go on.
-        let before = line[..*at].chars().rev().take(2).collect::<String>();
-        let letter = before.starts_with(char::is_alphabetic)
-            && !before[1..].starts_with(char::is_alphabetic)
-            && before.len() == 2;
-        ends && *mark != "!" && !(letter && *mark == "." && before.ends_with('.'))
+        ends && *mark != "!" && !(*mark == "." && is_abbreviation(&line[..*at]))
     });
     let mut end = stop.map_or(line.len(), |(at, _)| at);
     for reason in REASONS {
         end = line[..end].find(reason).unwrap_or(end);
     }
     end
+}
+
+/// The text ends like `p.m`, so that a point behind it ends no sentence.
+fn is_abbreviation(text: &str) -> bool {
+    let mut last = text.chars().rev();
+    last.next().is_some_and(char::is_alphabetic) && last.next() == Some('.')
 }
