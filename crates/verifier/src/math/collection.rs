@@ -49,10 +49,10 @@ fn spread(value: &Value) -> Vec<Value> {
 }
 
 /// The name and value of `x = v`.
-fn assignment(value: &Value) -> Option<(&str, &Value)> {
+fn assignment(value: &Value) -> Option<(String, &Value)> {
     match value {
         Value::Relation { sides, signs } if matches!(signs[..], [Sign::Equal]) => {
-            Some((relate::symbol(&sides[0])?, &sides[1]))
+            Some((relate::name(&sides[0])?, &sides[1]))
         }
         _ => None,
     }
@@ -70,7 +70,7 @@ fn one_unknown(items: &[Value]) -> Option<Vec<Value>> {
     let bare = items[1..].iter().all(|item| !matches!(item, Value::Relation { .. }));
     for item in &items[1..] {
         match assignment(item) {
-            Some((name, value)) if stem(name) == stem(first) => found.push(value.clone()),
+            Some((name, value)) if stem(&name) == stem(&first) => found.push(value.clone()),
             None if bare => found.push(item.clone()),
             _ => return None,
         }
@@ -80,7 +80,7 @@ fn one_unknown(items: &[Value]) -> Option<Vec<Value>> {
 
 /// `x = 1, y = 2` in the order of the names, if that is the order in which they are written.
 fn unknowns_in_order(items: &[Value]) -> Option<Vec<Value>> {
-    let pairs: Vec<(&str, &Value)> = items.iter().map(assignment).collect::<Option<_>>()?;
+    let pairs: Vec<(String, &Value)> = items.iter().map(assignment).collect::<Option<_>>()?;
     let ascending = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0);
     ascending.then(|| pairs.into_iter().map(|(_, value)| value.clone()).collect())
 }

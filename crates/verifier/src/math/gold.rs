@@ -1,5 +1,7 @@
 //! An answer as it is written, and every way to read it.
 
+use std::borrow::Cow;
+
 use super::answer::Value;
 use super::budget::{Failure, MAX_TEXT};
 use super::clean::clean;
@@ -36,7 +38,8 @@ impl Answer {
             return Err(Failure::Budget);
         }
         let clean = clean(text).ok_or(Failure::Unknown)?;
-        let text = unwrap(&clean);
+        let single = single_backslashes(&clean);
+        let text = unwrap(&single);
         if text.is_empty() {
             return Err(Failure::Unknown);
         }
@@ -65,6 +68,28 @@ impl Answer {
         let words = if wordy && text.len() > 1 { words(text) } else { None };
         Ok(Self { text: text.to_owned(), kinds, readings, short, words })
     }
+}
+
+/// `\\frac` as `\frac`: backslashes that were escaped once too often. In a matrix two of them end a
+/// row.
+fn single_backslashes(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\\\") || text.contains("\\begin") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\\\") {
+        let after = &rest[at + 2..];
+        out.push_str(&rest[..at]);
+        out.push_str(if after.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            "\\"
+        } else {
+            "\\\\"
+        });
+        rest = after;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// A single letter may be a choice and a variable.

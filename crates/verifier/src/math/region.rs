@@ -98,6 +98,14 @@ fn one_variable(value: &Value) -> bool {
     }
 }
 
+/// The name of a variable, or of a function whose value is bounded.
+fn unknown(expression: &Expression) -> Option<&str> {
+    match expression {
+        Expression::Symbol(name) | Expression::Call(name, _) => Some(name),
+        _ => None,
+    }
+}
+
 /// The variable that conditions are on.
 fn variable(value: &Value) -> Option<&str> {
     match value {
@@ -150,7 +158,7 @@ impl Line {
                 }
                 let name = variable(value)?;
                 sides.iter().try_for_each(|side| match bare(side)? {
-                    Expression::Symbol(other) if **other == *name => Some(()),
+                    other if unknown(other) == Some(name) => Some(()),
                     end => self.add(end, budget),
                 })
             }
@@ -247,7 +255,7 @@ impl Line {
     fn satisfies(&self, chain: &Value, sides: &[Value], signs: &[Sign], here: i64) -> Option<bool> {
         let name = variable(chain)?;
         let position = |side: &Value| match bare(side)? {
-            Expression::Symbol(other) if **other == *name => Some(here),
+            other if unknown(other) == Some(name) => Some(here),
             end => self.end(end),
         };
         let mut fulfilled = true;

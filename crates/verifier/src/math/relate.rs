@@ -33,6 +33,20 @@ pub(crate) fn symbol(value: &Value) -> Option<&str> {
     }
 }
 
+/// The name of a variable, or the letters of a length such as `AB`.
+pub(crate) fn name(value: &Value) -> Option<String> {
+    if let Some(name) = symbol(value) {
+        return Some(name.to_owned());
+    }
+    let expression = bare(value).filter(|expression| is_geometric(expression))?;
+    match expression {
+        Expression::Product(_) => {
+            Some(expression.variables().into_iter().map(|name| &**name).collect())
+        }
+        _ => None,
+    }
+}
+
 /// A variable, a function of something, words, or a tuple of variables: the left of `x = v` that
 /// only says what `v` is.
 pub(crate) fn names_quantity(value: &Value) -> bool {
@@ -40,14 +54,26 @@ pub(crate) fn names_quantity(value: &Value) -> bool {
     let angle = |factor: &Expression| matches!(factor, Expression::Symbol(name) if name.starts_with("\\angle"));
     let call = |value| match bare(value) {
         Some(Expression::Call(..)) => true,
-        Some(Expression::Product(factors)) => factors.len() == 2 && angle(&factors[1]),
-        _ => false,
+        Some(Expression::Product(factors)) if factors.len() == 2 && angle(&factors[1]) => true,
+        Some(expression) => is_geometric(expression),
+        None => false,
     };
     match value {
         Value::Tuple { items, .. } => items.iter().all(|item| symbol(item).is_some()),
+        // `V_1 : V_2 = 11 : 21`
+        Value::Ratio { parts, .. } => parts.iter().all(|part| !part.variables().is_empty()),
         Value::Text(words) if words.split_whitespace().any(|word| word == "not") => false,
         other => symbol(other).is_some() || call(other),
     }
+}
+
+/// Lengths and their quotients, such as `AB`, `|AB|` and `NO/BO`: capital letters and no number. In
+/// small letters such an equation may be a curve.
+fn is_geometric(expression: &Expression) -> bool {
+    let capital = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    let names = expression.variables();
+    let sum = |part: &Expression| matches!(part, Expression::Number(_) | Expression::Sum(_));
+    names.len() > 1 && names.iter().all(|name| capital(name)) && !expression.any(&mut { sum })
 }
 
 /// A prediction `... = v` for a gold answer that is no relation.

@@ -44,6 +44,14 @@ pub(super) fn find(text: &str) -> Found {
         break;
     }
     let end = sentence(rest);
+    // "Final answer: the largest n is 34"
+    if let Some(is) = [" is ", " are ", " equals "]
+        .iter()
+        .filter_map(|word| Some(rest[..end].rfind(word)? + word.len()))
+        .max()
+    {
+        return Found::At(start + is..start + end);
+    }
     if rest[..end].trim().is_empty() { Found::Nothing } else { Found::At(start..start + end) }
 }
 
