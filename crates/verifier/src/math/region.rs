@@ -109,10 +109,7 @@ fn unknown(expression: &Expression) -> Option<&str> {
 /// The variable that conditions are on.
 fn variable(value: &Value) -> Option<&str> {
     match value {
-        Value::Relation { sides, .. } => sides.iter().find_map(|side| match bare(side) {
-            Some(Expression::Symbol(name)) => Some(&**name),
-            _ => None,
-        }),
+        Value::Relation { sides, .. } => sides.iter().find_map(|side| unknown(bare(side)?)),
         Value::List { items, .. } => items.iter().find_map(variable),
         _ => None,
     }

@@ -176,6 +176,11 @@ pub(crate) fn relations(
             return result;
         }
     }
+    // An inequality for `x in S` is the question repeated, as it is for `S` itself.
+    let is_set = |chain: Chain<'_>| *chain.1 == [Sign::In];
+    if is_set(gold) && !is_set(prediction) && !context.policy.inequality_for_interval {
+        return strangers();
+    }
     let own =
         |chain: Chain<'_>| Value::Relation { sides: chain.0.to_vec(), signs: chain.1.to_vec() };
     region::compare(&own(gold), &own(prediction), context)
