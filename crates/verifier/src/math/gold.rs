@@ -197,9 +197,11 @@ impl Gold {
         if prediction.trim().is_empty() {
             return Comparison::not(Reason::Empty, Tier::Text);
         }
-        // A bare answer with a box in it: the box says which part is meant.
-        let boxed = extract(prediction, &[Extraction::Boxed, Extraction::Phrase], Some(self));
-        let prediction = boxed.as_ref().map_or(prediction, |found| found.text.as_str());
+        // A bare answer with a box or phrase in it: they say which part is meant.
+        let strategies = [Extraction::Boxed, Extraction::Phrase];
+        let strategies = &strategies[..if self.is_choice() { 1 } else { 2 }];
+        let found = extract(prediction, strategies, Some(self));
+        let prediction = found.as_ref().map_or(prediction, |found| found.text.as_str());
         let prediction = match Answer::read(prediction) {
             Ok(answer) => answer,
             Err(Failure::Budget) => return Comparison::not(Reason::Budget, Tier::Text),
