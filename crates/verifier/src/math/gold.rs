@@ -146,6 +146,7 @@ fn words(text: &str) -> Option<String> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Gold {
+    written: String,
     answer: Answer,
 }
 
@@ -172,7 +173,7 @@ impl Gold {
         {
             return Err(GoldError::Undefined(named()));
         }
-        Ok(Self { answer })
+        Ok(Self { written: text.trim().to_owned(), answer })
     }
 
     /// True if the answer is the letter of a multiple choice.
@@ -196,6 +197,9 @@ impl Gold {
     pub fn compare(&self, prediction: &str, policy: &Policy) -> Comparison {
         if prediction.trim().is_empty() {
             return Comparison::not(Reason::Empty, Tier::Text);
+        }
+        if prediction.trim() == self.written {
+            return Comparison::same(Tier::Text);
         }
         // A bare answer with a box or phrase in it: they say which part is meant.
         let strategies = [Extraction::Boxed, Extraction::Phrase];
