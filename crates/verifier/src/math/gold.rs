@@ -39,7 +39,8 @@ impl Answer {
         }
         let clean = clean(text).ok_or(Failure::Unknown)?;
         let single = single_backslashes(&clean);
-        let text = unwrap(&single);
+        let plain = without_dollars(unwrap(&single));
+        let text = plain.trim();
         if text.is_empty() {
             return Err(Failure::Unknown);
         }
@@ -68,6 +69,16 @@ impl Answer {
         let words = if wordy && text.len() > 1 { words(text) } else { None };
         Ok(Self { text: text.to_owned(), kinds, readings, short, words })
     }
+}
+
+/// `$x=1$ and $y=2$` without its dollar signs: an even number of them marks formulas, an odd one is
+/// a price.
+fn without_dollars(text: &str) -> Cow<'_, str> {
+    let signs = text.matches('$').count() - text.matches("\\$").count();
+    if signs == 0 || signs % 2 == 1 || text.contains("\\$") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace('$', " "))
 }
 
 /// `\\frac` as `\frac`: backslashes that were escaped once too often. In a matrix two of them end a

@@ -14,8 +14,18 @@ const PHRASES: [&str; 8] = [
 ];
 
 /// Words that end an answer and begin a reason.
-const REASONS: [&str; 9] = [
-    " because", " since ", " which ", " where ", ", as ", ", so ", " so that", ", which", " when ",
+const REASONS: [&str; 11] = [
+    " (since",
+    " (because",
+    " because",
+    " since ",
+    " which ",
+    " where ",
+    ", as ",
+    ", so ",
+    " so that",
+    ", which",
+    " when ",
 ];
 
 /// What stands behind the last phrase, to the end of the sentence.
@@ -73,7 +83,9 @@ fn sentence(text: &str) -> usize {
     for reason in REASONS {
         end = line[..end].find(reason).unwrap_or(end);
     }
-    end
+    // `**Answer: 5**`
+    let emphasised = line[..end].matches("**").count() % 2 == 1;
+    if emphasised { line[..end].trim_end().trim_end_matches('*').len() } else { end }
 }
 
 /// The text ends like `p.m`, so that a point behind it ends no sentence.
