@@ -34,6 +34,8 @@ fn monsters() -> Vec<String> {
         "({})^{{500}}",
         (0..20).map(|n| format!("x_{{{n}}}")).collect::<Vec<_>>().join("+")
     ));
+    let bases = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
+    found.push(bases.map(|base| format!("1/{base}^{{{}}}", 90_000 / (base + 4))).join("+"));
     found.push((0..3_000).map(|n| n.to_string()).collect::<Vec<_>>().join(", "));
     found.push(format!("\\{{{}\\}}", vec!["\\sqrt{2}"; 90].join(",")));
     found
