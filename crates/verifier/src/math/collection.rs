@@ -3,7 +3,7 @@
 use super::answer::{Joint, Quantity, Value};
 use super::compare::{Context, both, strangers, values};
 use super::outcome::{Comparison, Reason, Tier};
-use super::token::{Bracket, Sign};
+use super::token::Sign;
 use super::{region, relate};
 
 /// Most items that are matched in any order.
@@ -173,12 +173,15 @@ pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>)
         return region::conditions(gold, prediction, context);
     }
     let (a, b) = match (one_unknown(&a), one_unknown(&b)) {
-        (Some(left), right) if !relations(&b) || right.is_some() => (left, right.unwrap_or(b)),
-        (None, Some(right)) if !relations(&a) => (a, right),
-        _ => (a, b),
+        (None, None) => (a, b),
+        // The values of one unknown are not those of several.
+        (Some(_), None) if relations(&b) => return strangers(),
+        (None, Some(_)) if relations(&a) => return strangers(),
+        (left, right) => (left.unwrap_or(a), right.unwrap_or(b)),
     };
     match (relations(&a), relations(&b)) {
         // `x = 1, y = 2` for `1, 2`: only in this order.
+        (true, false) if is_or(prediction) => strangers(),
         (true, false) => {
             unknowns_in_order(&a).map_or_else(strangers, |values| ordered(&values, &b, context))
         }
@@ -204,14 +207,10 @@ fn is_or(value: &Value) -> bool {
 /// `1, 2` or `x = 1, y = 2` against `(1, 2)`: in order, and never an interval of another kind.
 pub(crate) fn list_for_tuple(
     list: &Value,
-    open: Bracket,
     tuple: &[Value],
     context: &mut Context<'_>,
     gold_is_list: bool,
 ) -> Comparison {
-    if !matches!(open, Bracket::Round | Bracket::Angle) {
-        return strangers();
-    }
     let listed = items(list);
     let assigned = listed.iter().any(|item| matches!(item, Value::Relation { .. }));
     let listed = match unknowns_in_order(&listed) {

@@ -37,7 +37,9 @@ pub(crate) fn is_region(value: &Value) -> bool {
 /// True for inequalities joined by `and` or `or`.
 pub(crate) fn is_conditions(value: &Value) -> bool {
     match value {
-        Value::Relation { signs, .. } => signs.iter().all(|sign| !matches!(sign, Sign::Approx)),
+        Value::Relation { signs, .. } => {
+            signs.iter().all(|sign| !matches!(sign, Sign::Approx | Sign::Equal))
+        }
         Value::List { items, .. } => items.iter().all(is_conditions),
         _ => false,
     }
@@ -109,7 +111,11 @@ fn unknown(expression: &Expression) -> Option<&str> {
 /// The variable that conditions are on.
 fn variable(value: &Value) -> Option<&str> {
     match value {
-        Value::Relation { sides, .. } => sides.iter().find_map(|side| unknown(bare(side)?)),
+        Value::Relation { sides, .. } => {
+            let mut names = sides.iter().filter_map(|side| unknown(bare(side)?));
+            // `f(2) < f(1)` bounds nothing.
+            names.next().filter(|_| names.next().is_none())
+        }
         Value::List { items, .. } => items.iter().find_map(variable),
         _ => None,
     }

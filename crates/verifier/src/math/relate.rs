@@ -89,6 +89,11 @@ pub(crate) fn unwrapped(
         let exact = values(gold, first, context);
         return if exact.equal { exact } else { values(gold, last, context) };
     }
+    if let Value::Tuple { items, .. } = first
+        && !ascending(items)
+    {
+        return strangers();
+    }
     if !says_value(first, last, context) || !consistent(sides, signs, context) {
         return strangers();
     }
@@ -103,6 +108,12 @@ pub(crate) fn unwrapped(
         }
         _ => result,
     }
+}
+
+/// The names of a point stand in their usual order: `(y, x) = (1, 2)` is not the point (1, 2).
+fn ascending(names: &[Value]) -> bool {
+    let plain = |name: &Value| symbol(name).map(|name| name.trim_start_matches('\\').to_owned());
+    names.windows(2).all(|pair| plain(&pair[0]) < plain(&pair[1]))
 }
 
 /// The numbers in the middle of a chain `x = 2 + 3 = 5` are equal to the one at its end.
