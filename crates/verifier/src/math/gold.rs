@@ -15,6 +15,7 @@ use super::policy::Policy;
 use super::read;
 use super::special;
 use super::token::Kind;
+use super::words;
 use super::wrapping::unwrap;
 
 /// A text with its readings.
@@ -59,14 +60,14 @@ impl Answer {
             Ok(value) if readings.is_empty() || is_letter(text) => readings.push(value),
             Err(Failure::Budget) => return Err(Failure::Budget),
             Err(_) if readings.is_empty() => {
-                readings.push(Value::Text(words(text).ok_or(Failure::Unknown)?));
+                readings.push(Value::Text(as_words(text).ok_or(Failure::Unknown)?));
             }
             Ok(_) | Err(_) => {}
         }
         let short = text.trim_matches(['(', ')', '.', ' ']);
         let short = if short.len() == 1 { short.chars().next() } else { None };
         let wordy = text.chars().all(|c| c.is_alphabetic() || c == ' ');
-        let words = if wordy && text.len() > 1 { words(text) } else { None };
+        let words = if wordy && text.len() > 1 { as_words(text) } else { None };
         Ok(Self { text: text.to_owned(), kinds, readings, short, words })
     }
 }
@@ -119,6 +120,7 @@ fn mathematics(text: &str) -> Result<(Vec<Kind>, Value), Failure> {
                 read::check_brackets(&inner)?;
                 read::value(&inner)?
             }
+            Kind::Word(word) if words::is_short_word(word) => return Err(Failure::Unknown),
             _ => read::value(&tokens)?,
         },
         _ => read::value(&tokens)?,
@@ -128,7 +130,7 @@ fn mathematics(text: &str) -> Result<(Vec<Kind>, Value), Failure> {
 
 /// Words as they are compared: lower case, without fonts, quotes and final points. `None` if the text
 /// holds mathematics that is not understood.
-fn words(text: &str) -> Option<String> {
+fn as_words(text: &str) -> Option<String> {
     let mut plain = text.to_owned();
     for font in ["\\textbf", "\\text", "\\mathrm", "\\mathbf", "\\textit", "\\mbox"] {
         plain = plain.replace(font, "");
