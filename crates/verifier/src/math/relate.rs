@@ -131,6 +131,13 @@ fn consistent(sides: &[Value], signs: &[Sign], context: &mut Context<'_>) -> boo
 /// Does `left = right` say what the value of `left` is? An equation that has to be solved first does
 /// not: `x^2 = 4` for 4, `2x = 6` for 6, `x^2 - 1 = 0` for 0.
 fn says_value(left: &Value, right: &Value, context: &mut Context<'_>) -> bool {
+    // `x = 2x - 5` and `xy = x` say nothing.
+    if let (Some(left), Some(right)) = (bare(left), bare(right)) {
+        let names = right.variables();
+        if left.variables().iter().any(|name| names.contains(name)) {
+            return false;
+        }
+    }
     if names_quantity(left) {
         return true;
     }
