@@ -213,6 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mathematical_check_is_written_with_its_kind() {
+        let check = CheckSpec::Math { answer: r"\frac{1}{2}".into() };
+        let json = serde_json::to_string(&check).unwrap();
+        assert_eq!(json, r#"{"kind":"math","answer":"\\frac{1}{2}"}"#);
+        assert_eq!(serde_json::from_str::<CheckSpec>(&json).unwrap(), check);
+    }
+
+    #[test]
     fn ids_spread_evenly_over_their_high_and_low_bits() {
         let ids: Vec<u64> = (0..4000).map(|n| PromptId::of(&format!("{n}:2>")).0).collect();
         for shift in [0, 32, 61] {

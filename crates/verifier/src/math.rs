@@ -1,12 +1,26 @@
 //! Mathematical answers: extraction, reading and exact equality.
 //!
+//! ```text
+//! completion ──extract──▶ text ──clean, lexer, parser, read──▶ typed value ──compare──▶ Comparison
+//! ```
+//!
+//! | tier | decides |
+//! |---|---|
+//! | text | the same tokens are equal |
+//! | exact | rationals, and quotients of polynomials in roots, logarithms and other atoms, by normal form |
+//! | numeric | everything else by ball arithmetic: it refutes soundly, and confirms analytic expressions at a precision that the sizes of all values do not explain |
+//!
+//! Only what is surely equal is equal. Work is bounded by counted steps, sizes and depths; there is no
+//! clock, no tolerance and no floating-point number. Values of different kinds compare through listed
+//! bridges (`compare`), and the gold answer's form decides what is demanded.
+//!
 //! ```
 //! use fireproof_verifier::math::{Policy, equal};
 //!
 //! let policy = Policy::default();
 //! let same = |gold, prediction| equal(gold, prediction, &policy).unwrap().equal;
 //! assert!(same(r"\frac{\sqrt{2}}{2}", r"\frac{1}{\sqrt2}"));
-//! assert!(same(r"(-\infty, 3]", r"x \le 3") == false && same(r"x \le 3", r"(-\infty, 3]"));
+//! assert!(!same(r"(-\infty, 3]", r"x \le 3") && same(r"x \le 3", r"(-\infty, 3]"));
 //! assert!(same("15%", "0.15") && !same("1,2,3", "123"));
 //! ```
 

@@ -3,8 +3,8 @@
 use fireproof_verifier::math::{Extraction, Gold, Policy, extract};
 
 fn found(mode: &str, text: &str, gold: &str) -> Option<String> {
-    let gold = Gold::read(gold).unwrap();
-    let found = extract(text, &Extraction::mode(mode).unwrap(), Some(&gold))?;
+    let gold = Gold::read(gold).expect("a readable gold answer");
+    let found = extract(text, &Extraction::mode(mode).expect("a known mode"), Some(&gold))?;
     let span = &text[found.span.clone()];
     // The span holds the answer; only joined boxes are longer than it.
     assert!(span.contains(&found.text) || found.text.contains(", "), "{span} for {}", found.text);
@@ -89,6 +89,13 @@ fn phrases() {
         ("phrase", "The answer is $5$ and $6$.", "5", Some("$5$ and $6$")),
         ("phrase", "The answer is 5 because 2+3=5.", "5", Some("5")),
         ("phrase", "The answer is\n\n12", "12", Some("12")),
+        ("phrase", "The answer is 1:30 p.m. today. Yes.", "5", Some("1:30 p.m. today")),
+        ("phrase", "The answer is né. Oui.", "5", Some("né")),
+        ("phrase", "The answer is: **42**.", "42", Some("42")),
+        ("phrase", "**Answer: 42**", "42", Some("42")),
+        ("phrase", "The answer is $5$ dollars.", "5", Some("$5$ dollars")),
+        ("phrase", "The answer is 5 (since 2+3=5).", "5", Some("5")),
+        ("phrase", "Final answer: the largest $n$ is 34.", "34", Some("34")),
         ("phrase", "The answer is", "5", None),
         ("phrase", "It is 5.", "5", None),
     ]);
@@ -136,6 +143,8 @@ fn formulas_and_numbers() {
         ("last_number", r"it is \sqrt{2}", "2", None),
         ("last_number", "the value of x2", "2", None),
         ("last_number", "at 12:30", "30", None),
+        ("last_number", "The result is **42**.", "42", Some("42")),
+        ("last_number", "3*42", "42", None),
         ("last_number", "none", "7", None),
     ]);
 }

@@ -97,7 +97,7 @@ fn rational() -> impl Strategy<Value = Tree> {
 }
 
 fn same(gold: &str, prediction: &str) -> bool {
-    equal(gold, prediction, &Policy::default()).unwrap().equal
+    equal(gold, prediction, &Policy::default()).expect("a readable gold answer").equal
 }
 
 proptest! {

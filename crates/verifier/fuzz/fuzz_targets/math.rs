@@ -15,10 +15,9 @@ fuzz_target!(|input: &str| {
     let Ok(read) = Gold::read(gold) else { return };
     let policy = Policy::default();
     let _ = read.compare(prediction, &policy);
-    assert!(
-        read.compare(gold, &policy).equal
-            || gold.contains("boxed")
-            || gold.to_lowercase().contains("answer"),
-        "{gold:?} is not itself"
-    );
+    assert!(read.compare(gold, &policy).equal, "{gold:?} is not itself");
+    // The label of a choice, a box and a phrase each name the answer, whatever follows.
+    let named = [")", "box", "nswer"].iter().any(|name| gold.contains(name));
+    let hedged = format!("{gold} or 5");
+    assert!(named || !read.compare(&hedged, &policy).equal, "{gold:?} is hedged");
 });

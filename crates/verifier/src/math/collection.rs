@@ -3,7 +3,7 @@
 use super::answer::{Joint, Quantity, Value};
 use super::compare::{Context, both, strangers, values};
 use super::outcome::{Comparison, Reason, Tier};
-use super::token::{Bracket, Sign};
+use super::token::Sign;
 use super::{region, relate};
 
 /// Most items that are matched in any order.
@@ -49,10 +49,10 @@ fn spread(value: &Value) -> Vec<Value> {
 }
 
 /// The name and value of `x = v`.
-fn assignment(value: &Value) -> Option<(&str, &Value)> {
+fn assignment(value: &Value) -> Option<(String, &Value)> {
     match value {
         Value::Relation { sides, signs } if matches!(signs[..], [Sign::Equal]) => {
-            Some((relate::symbol(&sides[0])?, &sides[1]))
+            Some((relate::name(&sides[0])?, &sides[1]))
         }
         _ => None,
     }
@@ -70,7 +70,7 @@ fn one_unknown(items: &[Value]) -> Option<Vec<Value>> {
     let bare = items[1..].iter().all(|item| !matches!(item, Value::Relation { .. }));
     for item in &items[1..] {
         match assignment(item) {
-            Some((name, value)) if stem(name) == stem(first) => found.push(value.clone()),
+            Some((name, value)) if stem(&name) == stem(&first) => found.push(value.clone()),
             None if bare => found.push(item.clone()),
             _ => return None,
         }
@@ -80,7 +80,7 @@ fn one_unknown(items: &[Value]) -> Option<Vec<Value>> {
 
 /// `x = 1, y = 2` in the order of the names, if that is the order in which they are written.
 fn unknowns_in_order(items: &[Value]) -> Option<Vec<Value>> {
-    let pairs: Vec<(&str, &Value)> = items.iter().map(assignment).collect::<Option<_>>()?;
+    let pairs: Vec<(String, &Value)> = items.iter().map(assignment).collect::<Option<_>>()?;
     let ascending = pairs.windows(2).all(|pair| pair[0].0 < pair[1].0);
     ascending.then(|| pairs.into_iter().map(|(_, value)| value.clone()).collect())
 }
@@ -153,7 +153,10 @@ pub(crate) fn unordered_values(
     }
     let (gold, prediction) =
         (one_unknown(&gold).unwrap_or(gold), one_unknown(&prediction).unwrap_or(prediction));
-    if gold.len() == 1 && prediction.len() == 1 {
+    let relations =
+        |items: &[Value]| items.iter().any(|item| matches!(item, Value::Relation { .. }));
+    // Values of different unknowns are no set.
+    if gold.len() == 1 && prediction.len() == 1 || relations(&gold) != relations(&prediction) {
         return Comparison::not(Reason::Different, Tier::Exact);
     }
     unordered(&gold, &prediction, context)
@@ -169,30 +172,27 @@ pub(crate) fn lists(gold: &Value, prediction: &Value, context: &mut Context<'_>)
     if inequalities(&a) && inequalities(&b) && is_or(gold) != is_or(prediction) {
         return region::conditions(gold, prediction, context);
     }
-    let result = unordered(&a, &b, context);
-    if result.equal {
-        return result;
-    }
-    match (one_unknown(&a), one_unknown(&b)) {
-        (None, None) => {}
-        (left, right) => {
-            let left = left.unwrap_or_else(|| a.clone());
-            let right = right.unwrap_or_else(|| b.clone());
-            return unordered(&left, &right, context);
-        }
-    }
+    let (a, b) = match (one_unknown(&a), one_unknown(&b)) {
+        (None, None) => (a, b),
+        // The values of one unknown are not those of several.
+        (Some(_), None) if relations(&b) => return strangers(),
+        (None, Some(_)) if relations(&a) => return strangers(),
+        (left, right) => (left.unwrap_or(a), right.unwrap_or(b)),
+    };
     match (relations(&a), relations(&b)) {
-        (true, true) if inequalities(&a) && inequalities(&b) => {
-            region::conditions(gold, prediction, context)
-        }
-        // `x = 1, y = 2` for `1, 2`
+        // `x = 1, y = 2` for `1, 2`: only in this order.
+        (true, false) if is_or(prediction) => strangers(),
         (true, false) => {
-            unknowns_in_order(&a).map_or(result, |values| ordered(&values, &b, context))
+            unknowns_in_order(&a).map_or_else(strangers, |values| ordered(&values, &b, context))
         }
         (false, true) => {
-            unknowns_in_order(&b).map_or(result, |values| ordered(&a, &values, context))
+            unknowns_in_order(&b).map_or_else(strangers, |values| ordered(&a, &values, context))
         }
-        _ => result,
+        (true, true) if inequalities(&a) && inequalities(&b) => {
+            let result = unordered(&a, &b, context);
+            if result.equal { result } else { region::conditions(gold, prediction, context) }
+        }
+        _ => unordered(&a, &b, context),
     }
 }
 
@@ -207,14 +207,10 @@ fn is_or(value: &Value) -> bool {
 /// `1, 2` or `x = 1, y = 2` against `(1, 2)`: in order, and never an interval of another kind.
 pub(crate) fn list_for_tuple(
     list: &Value,
-    open: Bracket,
     tuple: &[Value],
     context: &mut Context<'_>,
     gold_is_list: bool,
 ) -> Comparison {
-    if !matches!(open, Bracket::Round | Bracket::Angle) {
-        return strangers();
-    }
     let listed = items(list);
     let assigned = listed.iter().any(|item| matches!(item, Value::Relation { .. }));
     let listed = match unknowns_in_order(&listed) {

@@ -23,6 +23,10 @@ pub(crate) enum Command {
 
 /// Bytes of the command at the start of `text`: a backslash and letters, or one other character.
 pub(crate) fn length(text: &str) -> usize {
+    // `\quad` is often written without a space behind it.
+    if let Some(space) = ["\\qquad", "\\quad"].iter().find(|space| text.starts_with(**space)) {
+        return space.len();
+    }
     let letters = text[1..].bytes().take_while(u8::is_ascii_alphabetic).count();
     match letters {
         0 => 1 + text[1..].chars().next().map_or(0, char::len_utf8),

@@ -71,11 +71,11 @@ pub(crate) fn values(gold: &Value, prediction: &Value, context: &mut Context<'_>
             notation::compare(gold, prediction, context)
         }
         (Value::Matrix(a), Value::Matrix(b)) => matrices(a, b, context),
-        (Value::Matrix(rows), Value::Tuple { open, items, .. }) => {
-            vectors(rows, *open, items, context, false)
+        (Value::Matrix(rows), Value::Tuple { open, close, items }) => {
+            vectors(rows, (*open, *close), items, context, false)
         }
-        (Value::Tuple { open, items, .. }, Value::Matrix(rows)) => {
-            vectors(rows, *open, items, context, true)
+        (Value::Tuple { open, close, items }, Value::Matrix(rows)) => {
+            vectors(rows, (*open, *close), items, context, true)
         }
         (
             Value::Tuple { open, close, items },
@@ -102,7 +102,10 @@ fn unwrapped_prediction(
     context: &mut Context<'_>,
 ) -> Comparison {
     if let ([_, set], [Sign::In]) = (sides, signs) {
-        return values(gold, set, context);
+        // An interval is no list and no vector.
+        let interval = matches!(set, Value::Tuple { .. });
+        let listed = matches!(gold, Value::List { .. } | Value::Matrix(_));
+        return if interval && listed { strangers() } else { values(gold, set, context) };
     }
     if signs.iter().all(|sign| matches!(sign, Sign::Equal | Sign::Approx)) {
         return relate::unwrapped(gold, sides, signs, context);
@@ -158,32 +161,37 @@ fn matrices(
 /// A vector written as a matrix of one column or row, and as a tuple; or a matrix as a list of rows.
 fn vectors(
     rows: &[Vec<Expression>],
-    open: Bracket,
+    brackets: (Bracket, Bracket),
     items: &[Value],
     context: &mut Context<'_>,
     gold_is_tuple: bool,
 ) -> Comparison {
-    let single = rows.len() == 1 || rows.first().is_some_and(|row| row.len() == 1);
+    let mut line = |entries: &[Expression], items: &[Value]| {
+        let scalar = |entry: &Expression| Value::Scalar(Quantity::bare(entry.clone()));
+        let entries: Vec<Value> = entries.iter().map(scalar).collect();
+        if gold_is_tuple {
+            collection::ordered(items, &entries, context)
+        } else {
+            collection::ordered(&entries, items, context)
+        }
+    };
     let nested = items.iter().all(|item| matches!(item, Value::Tuple { .. }));
     if nested && rows.len() == items.len() {
         let mut result = Comparison::same(Tier::Exact);
         for (row, item) in rows.iter().zip(items) {
-            let Value::Tuple { open, items, .. } = item else { return strangers() };
-            let row = std::slice::from_ref(row);
-            result = both(result, || vectors(row, *open, items, context, gold_is_tuple));
+            let Value::Tuple { items, .. } = item else { return strangers() };
+            result = both(result, || line(row, items));
         }
         return result;
     }
-    let entries: Vec<Value> =
-        rows.iter().flatten().map(|entry| Value::Scalar(Quantity::bare(entry.clone()))).collect();
-    if !single || open == Bracket::Curly {
+    // Square brackets around two numbers are an interval.
+    let square = brackets == (Bracket::Square, Bracket::Square) && items.len() > 2;
+    let single = rows.len() == 1 || rows.first().is_some_and(|row| row.len() == 1);
+    if !single || !(is_point(brackets.0, brackets.1) || square) {
         return strangers();
     }
-    if gold_is_tuple {
-        collection::ordered(items, &entries, context)
-    } else {
-        collection::ordered(&entries, items, context)
-    }
+    let entries: Vec<Expression> = rows.iter().flatten().cloned().collect();
+    line(&entries, items)
 }
 
 /// Points, vectors and intervals: the same brackets, the same items in the same order. Two items in
@@ -201,14 +209,23 @@ fn tuples(
     collection::ordered(gold.2, prediction.2, context)
 }
 
+/// Brackets of a point or vector, and of no other interval than an open one.
+fn is_point(open: Bracket, close: Bracket) -> bool {
+    open == close && matches!(open, Bracket::Round | Bracket::Angle)
+}
+
 /// Sets, lists and what is compared with them.
 fn collections(gold: &Value, prediction: &Value, context: &mut Context<'_>) -> Comparison {
     match (gold, prediction) {
-        (Value::List { joint, .. }, Value::Tuple { open, items, .. }) if *joint != Joint::Or => {
-            collection::list_for_tuple(gold, *open, items, context, true)
+        (Value::List { joint, .. }, Value::Tuple { open, close, items })
+            if *joint != Joint::Or && is_point(*open, *close) =>
+        {
+            collection::list_for_tuple(gold, items, context, true)
         }
-        (Value::Tuple { open, items, .. }, Value::List { joint, .. }) if *joint != Joint::Or => {
-            collection::list_for_tuple(prediction, *open, items, context, false)
+        (Value::Tuple { open, close, items }, Value::List { joint, .. })
+            if *joint != Joint::Or && is_point(*open, *close) =>
+        {
+            collection::list_for_tuple(prediction, items, context, false)
         }
         (Value::List { .. }, Value::List { .. }) => collection::lists(gold, prediction, context),
         (Value::Scalar(quantity), Value::Set(items)) if quantity.expression.choices().0 == 0 => {

@@ -1,5 +1,7 @@
 //! An answer as it is written, and every way to read it.
 
+use std::borrow::Cow;
+
 use super::answer::Value;
 use super::budget::{Failure, MAX_TEXT};
 use super::clean::clean;
@@ -13,11 +15,14 @@ use super::policy::Policy;
 use super::read;
 use super::special;
 use super::token::Kind;
+use super::words;
 use super::wrapping::unwrap;
 
 /// A text with its readings.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
+    /// The text without its wrapping.
+    text: String,
     /// The tokens, without their places.
     kinds: Vec<Kind>,
     /// At least one.
@@ -34,7 +39,9 @@ impl Answer {
             return Err(Failure::Budget);
         }
         let clean = clean(text).ok_or(Failure::Unknown)?;
-        let text = unwrap(&clean);
+        let single = single_backslashes(&clean);
+        let plain = without_dollars(unwrap(&single));
+        let text = plain.trim();
         if text.is_empty() {
             return Err(Failure::Unknown);
         }
@@ -53,16 +60,48 @@ impl Answer {
             Ok(value) if readings.is_empty() || is_letter(text) => readings.push(value),
             Err(Failure::Budget) => return Err(Failure::Budget),
             Err(_) if readings.is_empty() => {
-                readings.push(Value::Text(words(text).ok_or(Failure::Unknown)?));
+                readings.push(Value::Text(as_words(text).ok_or(Failure::Unknown)?));
             }
             Ok(_) | Err(_) => {}
         }
         let short = text.trim_matches(['(', ')', '.', ' ']);
         let short = if short.len() == 1 { short.chars().next() } else { None };
         let wordy = text.chars().all(|c| c.is_alphabetic() || c == ' ');
-        let words = if wordy && text.len() > 1 { words(text) } else { None };
-        Ok(Self { kinds, readings, short, words })
+        let words = if wordy && text.len() > 1 { as_words(text) } else { None };
+        Ok(Self { text: text.to_owned(), kinds, readings, short, words })
     }
+}
+
+/// `$x=1$ and $y=2$` without its dollar signs: an even number of them marks formulas, an odd one is
+/// a price.
+fn without_dollars(text: &str) -> Cow<'_, str> {
+    let signs = text.matches('$').count() - text.matches("\\$").count();
+    if signs == 0 || signs % 2 == 1 || text.contains("\\$") {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace('$', " "))
+}
+
+/// `\\frac` as `\frac`: backslashes that were escaped once too often. In a matrix two of them end a
+/// row.
+fn single_backslashes(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\\\") || text.contains("\\begin") {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\\\") {
+        let after = &rest[at + 2..];
+        out.push_str(&rest[..at]);
+        out.push_str(if after.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            "\\"
+        } else {
+            "\\\\"
+        });
+        rest = after;
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// A single letter may be a choice and a variable.
@@ -81,6 +120,7 @@ fn mathematics(text: &str) -> Result<(Vec<Kind>, Value), Failure> {
                 read::check_brackets(&inner)?;
                 read::value(&inner)?
             }
+            Kind::Word(word) if words::is_short_word(word) => return Err(Failure::Unknown),
             _ => read::value(&tokens)?,
         },
         _ => read::value(&tokens)?,
@@ -90,7 +130,7 @@ fn mathematics(text: &str) -> Result<(Vec<Kind>, Value), Failure> {
 
 /// Words as they are compared: lower case, without fonts, quotes and final points. `None` if the text
 /// holds mathematics that is not understood.
-fn words(text: &str) -> Option<String> {
+fn as_words(text: &str) -> Option<String> {
     let mut plain = text.to_owned();
     for font in ["\\textbf", "\\text", "\\mathrm", "\\mathbf", "\\textit", "\\mbox"] {
         plain = plain.replace(font, "");
@@ -119,6 +159,7 @@ fn words(text: &str) -> Option<String> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Gold {
+    written: String,
     answer: Answer,
 }
 
@@ -145,7 +186,7 @@ impl Gold {
         {
             return Err(GoldError::Undefined(named()));
         }
-        Ok(Self { answer })
+        Ok(Self { written: text.trim().to_owned(), answer })
     }
 
     /// True if the answer is the letter of a multiple choice.
@@ -170,9 +211,14 @@ impl Gold {
         if prediction.trim().is_empty() {
             return Comparison::not(Reason::Empty, Tier::Text);
         }
-        // A bare answer with a box in it: the box says which part is meant.
-        let boxed = extract(prediction, &[Extraction::Boxed, Extraction::Phrase], Some(self));
-        let prediction = boxed.as_ref().map_or(prediction, |found| found.text.as_str());
+        if prediction.trim() == self.written {
+            return Comparison::same(Tier::Text);
+        }
+        // A bare answer with a box or phrase in it: they say which part is meant.
+        let strategies = [Extraction::Boxed, Extraction::Phrase];
+        let strategies = &strategies[..if self.is_choice() { 1 } else { 2 }];
+        let found = extract(prediction, strategies, Some(self));
+        let prediction = found.as_ref().map_or(prediction, |found| found.text.as_str());
         let prediction = match Answer::read(prediction) {
             Ok(answer) => answer,
             Err(Failure::Budget) => return Comparison::not(Reason::Budget, Tier::Text),
@@ -181,7 +227,8 @@ impl Gold {
                 return Comparison::not(Reason::Unreadable, Tier::Text);
             }
         };
-        if !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds {
+        let tokens = !self.answer.kinds.is_empty() && self.answer.kinds == prediction.kinds;
+        if tokens || self.answer.text == prediction.text {
             return Comparison::same(Tier::Text);
         }
         self.readings(&prediction, policy)

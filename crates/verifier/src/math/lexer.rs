@@ -100,6 +100,12 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         let run = &rest[..length];
+        // "x in (1, 2)", and not "5 in".
+        let after = rest[length..].trim_start();
+        if run == "in" && after.starts_with(['(', '[', '\\']) && !self.tokens.is_empty() {
+            self.push(Kind::Sign(Sign::In), length);
+            return;
+        }
         let kind = words::keyword(run).unwrap_or_else(|| {
             if length == 1 { Kind::Symbol(run.into()) } else { Kind::Word(run.into()) }
         });

@@ -44,28 +44,59 @@ pub(crate) fn quantities(
     marks(gold, &Quantity { expression: scaled, ..prediction.clone() }, context)
 }
 
-/// `5 m` is read as a product; it is five metres where the other side has a unit.
+/// `5 m` and `3 m/s` are read as products; they are five metres and a speed where the other side
+/// has a unit.
 fn with_letter(quantity: &Quantity, other: &Quantity) -> Quantity {
-    if quantity.unit.is_some() || other.unit.is_none() {
+    let mut numbers = Vec::new();
+    let mut letters = String::new();
+    let silent = quantity.unit.is_some() || other.unit.is_none();
+    if silent || split_letters(&quantity.expression, 1, &mut numbers, &mut letters).is_none() {
         return quantity.clone();
     }
-    let Expression::Product(factors) = &quantity.expression else { return quantity.clone() };
-    let (Some(Expression::Symbol(name)), number) = (factors.last(), &factors[..factors.len() - 1])
-    else {
-        return quantity.clone();
-    };
-    let unit = if number.iter().all(|factor| factor.variables().is_empty()) {
-        Unit::letter(name)
-    } else {
-        None
-    };
-    match unit {
-        Some(unit) => {
-            let expression = Expression::Product(number.to_vec());
+    match Unit::read(&letters) {
+        Some(unit @ Unit::Known { .. }) => {
+            let expression = Expression::Product(numbers);
             Quantity { expression, unit: Some(unit), ..quantity.clone() }
         }
-        None => quantity.clone(),
+        _ => quantity.clone(),
     }
+}
+
+/// Splits a product into its numbers and its powers of single letters.
+fn split_letters(
+    expression: &Expression,
+    power: i64,
+    numbers: &mut Vec<Expression>,
+    letters: &mut String,
+) -> Option<()> {
+    let mut add = |name: &str, power: i64| letters.push_str(&format!(" {name}^{power}"));
+    match expression {
+        constant if constant.variables().is_empty() => {
+            let one = || Box::new(Expression::integer(1));
+            numbers.push(match power {
+                1 => constant.clone(),
+                _ => Expression::Quotient(one(), Box::new(constant.clone())),
+            });
+        }
+        Expression::Symbol(name) => add(name, power),
+        Expression::Power(base, exponent) => match (&**base, numeric::rational(exponent)) {
+            (Expression::Symbol(name), Some(exponent)) => {
+                add(name, power * super::number::small(&exponent)?);
+            }
+            _ => return None,
+        },
+        Expression::Product(factors) => {
+            for factor in factors {
+                split_letters(factor, power, numbers, letters)?;
+            }
+        }
+        Expression::Quotient(above, below) => {
+            split_letters(above, power, numbers, letters)?;
+            split_letters(below, -power, numbers, letters)?;
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 /// Percent and degree signs.

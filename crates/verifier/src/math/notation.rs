@@ -19,15 +19,12 @@ pub(crate) fn compare(gold: &Value, prediction: &Value, context: &mut Context<'_
         (Value::Ratio { parts: a, clock: gold }, Value::Ratio { parts: b, clock: prediction }) => {
             ratios((a, *gold), (b, *prediction), context)
         }
-        (Value::Ratio { parts, .. }, Value::Scalar(number)) => match quotient(parts) {
+        (Value::Ratio { parts, clock }, Value::Scalar(number))
+        | (Value::Scalar(number), Value::Ratio { parts, clock }) => match quotient(parts) {
+            // What may be a time of day is a quotient only if it is written as one.
+            Some(quotient) if clock.is_some() => decided(quotient == number.expression),
             Some(quotient) if is_fraction(&number.expression) => {
                 context.expressions(&quotient, &number.expression)
-            }
-            _ => strangers(),
-        },
-        (Value::Scalar(number), Value::Ratio { parts, .. }) => match quotient(parts) {
-            Some(quotient) if is_fraction(&number.expression) => {
-                context.expressions(&number.expression, &quotient)
             }
             _ => strangers(),
         },

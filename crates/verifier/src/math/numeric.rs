@@ -33,6 +33,10 @@ impl Evaluator<'_> {
         let words = (self.precision() / 64) as usize;
         self.budget.charge(8 + words * words / 4)?;
         let value = self.compute(expression)?;
+        // A literal can agree with anything to as many bits as it has.
+        if let Expression::Number(literal) = expression {
+            self.weight += number::bits(literal) as i64;
+        }
         for part in [&value.re, &value.im] {
             if !part.contains_zero() {
                 self.weight += part.magnitude().abs();

@@ -37,7 +37,7 @@ pub(super) struct Parser<'a> {
     /// Open absolute values.
     bars: usize,
     choices: u8,
-    /// Digits left of a number that an argument without braces took the first digit of.
+    /// What is left of a number or word that an argument without braces took the first sign of.
     rest: Option<Box<str>>,
 }
 
@@ -219,8 +219,14 @@ impl<'a> Parser<'a> {
             return Ok(times(base, Expression::Constant(Constant::Degree)));
         }
         let exponent = match self.peek() {
-            Some(Kind::Open(Bracket::Group)) => self.argument()?,
+            Some(Kind::Open(Bracket::Group) | Kind::Word(_)) => self.argument()?,
             Some(Kind::Minus) => self.deeper(Self::unary)?,
+            // Without braces a number is the whole exponent: `3^2\frac12` is no mixed number.
+            Some(Kind::Number { value, .. }) => {
+                self.advance();
+                let exponent = Expression::Number(value.clone());
+                self.deeper(|parser| parser.raised(exponent))?
+            }
             // `2^3^2` is `2^(3^2)`.
             _ => self.power()?,
         };
@@ -263,7 +269,7 @@ impl<'a> Parser<'a> {
         Err(Failure::Budget)
     }
 
-    /// An argument of a command: a group, or the next single token (one digit of a number).
+    /// An argument of a command: a group, or the next single token (one digit or letter).
     pub(super) fn argument(&mut self) -> Result<Expression, Failure> {
         if self.accept(&Kind::Open(Bracket::Group)) {
             let bars = std::mem::take(&mut self.bars);
@@ -272,33 +278,41 @@ impl<'a> Parser<'a> {
             self.expect(&Kind::Close(Bracket::Group))?;
             return Ok(value);
         }
-        match self.digit()? {
-            Some(digit) => Ok(digit),
+        match self.piece()? {
+            Some(piece) => Ok(piece),
             None => self.deeper(Self::primary),
         }
     }
 
-    /// The next digit, if a plain number stands here; the rest of it waits.
-    fn digit(&mut self) -> Result<Option<Expression>, Failure> {
-        let digits = match (self.rest.take(), self.peek()) {
+    /// The next digit or letter, if a plain number or a word stands here; the rest of it waits.
+    fn piece(&mut self) -> Result<Option<Expression>, Failure> {
+        let whole = match (self.rest.take(), self.peek()) {
             (Some(rest), _) => rest,
             (None, Some(Kind::Number { digits: Some(digits), .. })) => digits.clone(),
+            (None, Some(Kind::Word(word))) => word.clone(),
             _ => return Ok(None),
         };
-        let (first, rest) = digits.split_at(1);
+        let (first, rest) = whole.split_at(1);
         if rest.is_empty() {
             self.advance();
         } else {
             self.rest = Some(rest.into());
         }
-        super::primary::integer(first).map(Some)
+        match first.as_bytes() {
+            [b'0'..=b'9'] => super::primary::integer(first).map(Some),
+            _ => Ok(Some(super::primary::symbol(first))),
+        }
     }
 
-    /// The digits that wait, as a number of their own.
+    /// The digits or letters that wait, as a factor of their own.
     pub(super) fn waiting(&mut self) -> Option<Result<Expression, Failure>> {
-        let digits = self.rest.take()?;
+        let rest = self.rest.take()?;
         self.advance();
-        Some(super::primary::integer(&digits))
+        if rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return Some(super::primary::integer(&rest));
+        }
+        let letters = rest.chars().map(|c| super::primary::symbol(&c.to_string()));
+        Some(Ok(Expression::Product(letters.collect())))
     }
 
     pub(super) fn in_bars(&mut self) -> Result<Expression, Failure> {

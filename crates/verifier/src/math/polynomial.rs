@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use dashu_ratio::RBig;
 
-use super::budget::{Budget, Failure};
+use super::budget::{Budget, Failure, MAX_BITS};
 use super::number;
 
 /// Index of an atom in its [`Atoms`](super::atom::Atoms).
@@ -108,6 +108,17 @@ pub(crate) fn multiply_monomials(a: &Monomial, b: &Monomial) -> Result<Monomial,
     }
 }
 
+/// Charges for an operation on two rationals, whose common divisor takes quadratic time, and refuses
+/// one whose result may be too large.
+fn work(a: &RBig, b: &RBig, budget: &mut Budget) -> Result<(), Failure> {
+    let bits = number::bits(a) + number::bits(b);
+    if bits > MAX_BITS {
+        return Err(Failure::Budget);
+    }
+    let words = bits / 64;
+    budget.charge(1 + words * words / 4)
+}
+
 /// Terms sorted by monomial, without zero coefficients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Polynomial {
@@ -165,7 +176,7 @@ impl Polynomial {
         for (monomial, coefficient) in terms {
             match merged.last_mut() {
                 Some(last) if last.0 == monomial => {
-                    budget.charge(1 + (number::bits(&last.1) + number::bits(&coefficient)) / 64)?;
+                    work(&last.1, &coefficient, budget)?;
                     last.1 += coefficient;
                 }
                 _ => merged.push((monomial, coefficient)),
@@ -181,8 +192,8 @@ impl Polynomial {
         let mut terms = Vec::new();
         for (left, a) in &self.terms {
             for (right, b) in &other.terms {
-                let words = (number::bits(a) + number::bits(b)) / 64;
-                budget.charge(6 + left.len() + right.len() + words * words / 4)?;
+                budget.charge(6 + left.len() + right.len())?;
+                work(a, b, budget)?;
                 terms.push((multiply_monomials(left, right)?, a * b));
             }
         }

@@ -129,7 +129,10 @@ fn rational(base: &Form, exponent: &RBig, algebra: &mut Algebra) -> Result<Form,
     let (content, mut rest) = base.content();
     let mut outside = surd(&content, exponent, algebra)?;
     let odd = exponent.below % 2 == 1;
-    if odd && rest.is_negative() {
+    // Roots of numbers that are not real are principal ones.
+    let is_i = |(id, _): &(u32, Exponent)| *algebra.atoms.get(*id) == Atom::I;
+    let real = !rest.above.terms.iter().any(|(monomial, _)| monomial.iter().any(is_i));
+    if odd && real && rest.is_negative() {
         rest = rest.scaled(&-RBig::ONE);
         if exponent.above % 2 != 0 {
             outside = outside.scaled(&-RBig::ONE);

@@ -123,8 +123,11 @@ pub(crate) fn parts<'a>(tokens: &'a [Token], cuts: &[usize]) -> Vec<&'a [Token]>
 }
 
 fn list(tokens: &[Token]) -> Result<Option<Value>, Failure> {
-    let joins = |kind: &Kind| matches!(kind, Kind::Comma | Kind::Semicolon | Kind::And | Kind::Or);
-    let cuts = outside(tokens, joins);
+    // Semicolons separate what has commas inside.
+    let mut cuts = outside(tokens, |kind| *kind == Kind::Semicolon);
+    if cuts.is_empty() {
+        cuts = outside(tokens, |kind| matches!(kind, Kind::Comma | Kind::And | Kind::Or));
+    }
     if cuts.is_empty() {
         return Ok(None);
     }

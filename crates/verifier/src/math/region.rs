@@ -37,7 +37,9 @@ pub(crate) fn is_region(value: &Value) -> bool {
 /// True for inequalities joined by `and` or `or`.
 pub(crate) fn is_conditions(value: &Value) -> bool {
     match value {
-        Value::Relation { signs, .. } => signs.iter().all(|sign| !matches!(sign, Sign::Approx)),
+        Value::Relation { signs, .. } => {
+            signs.iter().all(|sign| !matches!(sign, Sign::Approx | Sign::Equal))
+        }
         Value::List { items, .. } => items.iter().all(is_conditions),
         _ => false,
     }
@@ -98,13 +100,22 @@ fn one_variable(value: &Value) -> bool {
     }
 }
 
+/// The name of a variable, or of a function whose value is bounded.
+fn unknown(expression: &Expression) -> Option<&str> {
+    match expression {
+        Expression::Symbol(name) | Expression::Call(name, _) => Some(name),
+        _ => None,
+    }
+}
+
 /// The variable that conditions are on.
 fn variable(value: &Value) -> Option<&str> {
     match value {
-        Value::Relation { sides, .. } => sides.iter().find_map(|side| match bare(side) {
-            Some(Expression::Symbol(name)) => Some(&**name),
-            _ => None,
-        }),
+        Value::Relation { sides, .. } => {
+            let mut names = sides.iter().filter_map(|side| unknown(bare(side)?));
+            // `f(2) < f(1)` bounds nothing.
+            names.next().filter(|_| names.next().is_none())
+        }
         Value::List { items, .. } => items.iter().find_map(variable),
         _ => None,
     }
@@ -150,7 +161,7 @@ impl Line {
                 }
                 let name = variable(value)?;
                 sides.iter().try_for_each(|side| match bare(side)? {
-                    Expression::Symbol(other) if **other == *name => Some(()),
+                    other if unknown(other) == Some(name) => Some(()),
                     end => self.add(end, budget),
                 })
             }
@@ -247,7 +258,7 @@ impl Line {
     fn satisfies(&self, chain: &Value, sides: &[Value], signs: &[Sign], here: i64) -> Option<bool> {
         let name = variable(chain)?;
         let position = |side: &Value| match bare(side)? {
-            Expression::Symbol(other) if **other == *name => Some(here),
+            other if unknown(other) == Some(name) => Some(here),
             end => self.end(end),
         };
         let mut fulfilled = true;

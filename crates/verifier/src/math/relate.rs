@@ -33,6 +33,20 @@ pub(crate) fn symbol(value: &Value) -> Option<&str> {
     }
 }
 
+/// The name of a variable, or the letters of a length such as `AB`.
+pub(crate) fn name(value: &Value) -> Option<String> {
+    if let Some(name) = symbol(value) {
+        return Some(name.to_owned());
+    }
+    let expression = bare(value).filter(|expression| is_geometric(expression))?;
+    match expression {
+        Expression::Product(_) => {
+            Some(expression.variables().into_iter().map(|name| &**name).collect())
+        }
+        _ => None,
+    }
+}
+
 /// A variable, a function of something, words, or a tuple of variables: the left of `x = v` that
 /// only says what `v` is.
 pub(crate) fn names_quantity(value: &Value) -> bool {
@@ -40,13 +54,26 @@ pub(crate) fn names_quantity(value: &Value) -> bool {
     let angle = |factor: &Expression| matches!(factor, Expression::Symbol(name) if name.starts_with("\\angle"));
     let call = |value| match bare(value) {
         Some(Expression::Call(..)) => true,
-        Some(Expression::Product(factors)) => factors.len() == 2 && angle(&factors[1]),
-        _ => false,
+        Some(Expression::Product(factors)) if factors.len() == 2 && angle(&factors[1]) => true,
+        Some(expression) => is_geometric(expression),
+        None => false,
     };
     match value {
         Value::Tuple { items, .. } => items.iter().all(|item| symbol(item).is_some()),
+        // `V_1 : V_2 = 11 : 21`
+        Value::Ratio { parts, .. } => parts.iter().all(|part| !part.variables().is_empty()),
+        Value::Text(words) if words.split_whitespace().any(|word| word == "not") => false,
         other => symbol(other).is_some() || call(other),
     }
+}
+
+/// Lengths and their quotients, such as `AB`, `|AB|` and `NO/BO`: capital letters and no number. In
+/// small letters such an equation may be a curve.
+fn is_geometric(expression: &Expression) -> bool {
+    let capital = |name: &str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    let names = expression.variables();
+    let sum = |part: &Expression| matches!(part, Expression::Number(_) | Expression::Sum(_));
+    names.len() > 1 && names.iter().all(|name| capital(name)) && !expression.any(&mut { sum })
 }
 
 /// A prediction `... = v` for a gold answer that is no relation.
@@ -62,7 +89,12 @@ pub(crate) fn unwrapped(
         let exact = values(gold, first, context);
         return if exact.equal { exact } else { values(gold, last, context) };
     }
-    if !says_value(first, last, context) {
+    if let Value::Tuple { items, .. } = first
+        && !ascending(items)
+    {
+        return strangers();
+    }
+    if !says_value(first, last, context) || !consistent(sides, signs, context) {
         return strangers();
     }
     let result = values(gold, last, context);
@@ -78,9 +110,34 @@ pub(crate) fn unwrapped(
     }
 }
 
+/// The names of a point stand in their usual order: `(y, x) = (1, 2)` is not the point (1, 2).
+fn ascending(names: &[Value]) -> bool {
+    let plain = |name: &Value| symbol(name).map(|name| name.trim_start_matches('\\').to_owned());
+    names.windows(2).all(|pair| plain(&pair[0]) < plain(&pair[1]))
+}
+
+/// The numbers in the middle of a chain `x = 2 + 3 = 5` are equal to the one at its end.
+fn consistent(sides: &[Value], signs: &[Sign], context: &mut Context<'_>) -> bool {
+    let constant = |side: &Value| bare(side).filter(|side| side.variables().is_empty()).cloned();
+    let exact = signs.iter().take_while(|sign| **sign == Sign::Equal).count();
+    let mut numbers = sides[..=exact].iter().filter_map(constant);
+    let Some(first) = numbers.next() else { return true };
+    numbers.all(|number| {
+        let judgement = scalar::compare(&first, &number, &mut context.budget);
+        !matches!(judgement, Judgement::Different(_) | Judgement::Undefined)
+    })
+}
+
 /// Does `left = right` say what the value of `left` is? An equation that has to be solved first does
 /// not: `x^2 = 4` for 4, `2x = 6` for 6, `x^2 - 1 = 0` for 0.
 fn says_value(left: &Value, right: &Value, context: &mut Context<'_>) -> bool {
+    // `x = 2x - 5` and `xy = x` say nothing.
+    if let (Some(left), Some(right)) = (bare(left), bare(right)) {
+        let names = right.variables();
+        if left.variables().iter().any(|name| names.contains(name)) {
+            return false;
+        }
+    }
     if names_quantity(left) {
         return true;
     }
@@ -136,6 +193,11 @@ pub(crate) fn relations(
         if !inequality(gold) || !inequality(prediction) {
             return result;
         }
+    }
+    // An inequality for `x in S` is the question repeated, as it is for `S` itself.
+    let is_set = |chain: Chain<'_>| *chain.1 == [Sign::In];
+    if is_set(gold) && !is_set(prediction) && !context.policy.inequality_for_interval {
+        return strangers();
     }
     let own =
         |chain: Chain<'_>| Value::Relation { sides: chain.0.to_vec(), signs: chain.1.to_vec() };

@@ -204,8 +204,23 @@ pub(crate) fn choice(text: &str) -> Option<(char, &str)> {
     }
     // `(B) 12` names a choice; `B 12`, `B(12)` and `(AB)` do not.
     let spaced = rest.starts_with([' ', '~', '\\', '$']);
+    if names_another(rest) {
+        return None;
+    }
     (closed && spaced && letter <= 'J')
         .then(|| (letter, rest.trim_start_matches("\\quad").trim_start_matches(['\\', ' ', '~'])))
+}
+
+/// Another choice follows: `(A) or (B)`.
+fn names_another(rest: &str) -> bool {
+    let letters: Vec<char> = rest.chars().filter(|c| !matches!(c, '{' | '}' | ' ')).collect();
+    let again = letters
+        .windows(3)
+        .any(|three| three[0] == '(' && three[1].is_ascii_uppercase() && three[2] == ')');
+    let word = rest.trim_start_matches(|c: char| !c.is_alphabetic());
+    let word = word.strip_prefix("text").unwrap_or(word).trim_start_matches(['{', ' ']);
+    let joins = ["or ", "and ", "or\\", "and\\", "or}", "and}"];
+    again || joins.iter().any(|join| word.starts_with(join))
 }
 
 /// Tokens as words.

@@ -58,7 +58,7 @@ const DERIVED: &[(i8, i8, u64, u64, &[&str])] = &[
 ];
 
 /// Words after a number that change its value or its meaning, so that they are no unit.
-const CHANGING: [&str; 42] = [
+const CHANGING: &[&str] = &[
     "or",
     "and",
     "to",
@@ -66,12 +66,29 @@ const CHANGING: [&str; 42] = [
     "halve",
     "third",
     "quarter",
+    "fourth",
     "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
     "tenth",
+    "eleventh",
+    "twelfth",
+    "twentieth",
     "hundredth",
+    "thousandth",
+    "millionth",
+    "billionth",
     "squared",
     "cubed",
     "factorial",
+    "doubled",
+    "tripled",
+    "halved",
+    "reciprocal",
+    "inverse",
+    "opposite",
     "over",
     "under",
     "plu",
@@ -97,10 +114,34 @@ const CHANGING: [&str; 42] = [
     "root",
     "negative",
     "dozen",
+    "score",
+    "gross",
+    "mil",
+    "mill",
+    "bil",
+    "lakh",
+    "crore",
     "percent",
     "percentage",
     "about",
     "between",
+    "i",
+    "is",
+    "isn't",
+    "are",
+    "aren't",
+    "wa",
+    "wrong",
+    "incorrect",
+    "false",
+    "never",
+    "no",
+    "none",
+    "maybe",
+    "perhap",
+    "instead",
+    "rather",
+    "actually",
 ];
 
 /// Words that multiply.
@@ -122,6 +163,7 @@ fn stem(word: &str) -> String {
 }
 
 fn known(word: &str) -> Option<(Dimension, RBig)> {
+    let word = if word == "L" { "l" } else { word };
     let ratio = |above: u64, below: u64| RBig::from_parts(above.into(), below.into());
     let mut dimension = Dimension::default();
     if let Some((index, above, below, _)) = UNITS.iter().find(|(.., names)| names.contains(&word)) {
@@ -162,26 +204,10 @@ pub(crate) fn currency(sign: &str) -> Option<Unit> {
 }
 
 impl Unit {
-    /// The unit that a single letter abbreviates.
-    pub(crate) fn letter(name: &str) -> Option<Self> {
-        let name = if name == "L" { "l" } else { name };
-        let (dimension, factor) = known(name).filter(|_| name.len() == 1)?;
-        Some(Self::Known { dimension, factor })
-    }
-
     /// Reads a unit: `cm^2`, `square feet`, `km/h`, `miles per hour`, `apples`. `None` if a word
     /// would change the number.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let spaced: String = text
-            .chars()
-            .map(|c| {
-                if matches!(c, '{' | '}' | '(' | ')' | '\\' | '-' | '.' | ',') && c != '-' {
-                    ' '
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let spaced = text.replace(['{', '}', '(', ')', '\\', '.', ','], " ");
         let spaced = spaced.replace('/', " / ").replace('*', " ");
         let words: Vec<String> = spaced.split_whitespace().map(stem).collect();
         if words.is_empty() || !words.iter().all(|word| may_be_counted(word)) {

@@ -84,15 +84,20 @@ pub(crate) fn product(word: &str) -> Option<impl Iterator<Item = char>> {
     let capitals = word.bytes().all(|b| b.is_ascii_uppercase());
     let lower = word.bytes().all(|b| b.is_ascii_lowercase());
     let is_word = match word.len() {
-        2 => matches!(
-            &*word.to_ascii_lowercase(),
-            "no" | "on" | "of" | "to" | "is" | "or" | "an" | "at" | "it" | "by" | "in"
-        ),
+        2 => is_short_word(word),
         _ => word.contains(['e', 'o', 'i', 'u']) && !word.bytes().all(|b| b == b'i'),
     };
-    let short = word.len() <= if capitals { 4 } else { 3 };
-    let reads = short && !(!capitals && is_word) && (capitals || lower || word.len() == 2);
+    let short = word.len() <= if capitals { 2 } else { 3 };
+    let cased = capitals || lower || word.len() == 2;
+    let reads = short && cased && (capitals || !is_word);
     reads.then(|| word.chars().collect::<Vec<_>>().into_iter())
+}
+
+/// A word of two letters, which alone is no product even in capitals.
+pub(crate) fn is_short_word(word: &str) -> bool {
+    const WORDS: [&str; 13] =
+        ["no", "on", "of", "to", "is", "or", "an", "at", "it", "by", "in", "up", "so"];
+    WORDS.contains(&&*word.to_ascii_lowercase())
 }
 
 /// Value of an English number word up to twenty.

@@ -23,7 +23,9 @@ pub(super) fn find(text: &str) -> Found {
             at += 1;
         }
     }
-    last.map_or(Found::Nothing, Found::At)
+    // A number behind it is said later, so the formula is not the answer.
+    let later = |span: &Range<usize>| text[span.end..].contains(|c: char| c.is_ascii_digit());
+    last.filter(|span| !later(span)).map_or(Found::Nothing, Found::At)
 }
 
 enum Opening {

@@ -55,24 +55,25 @@ fn numerator(bytes: &[u8], start: usize) -> Option<usize> {
     Some(run_start(bytes, last))
 }
 
-/// Part of a formula, a word, a time or another number.
+/// Part of a formula, a word, a time or another number. Two asterisks are emphasis.
 fn attached(bytes: &[u8], start: usize, end: usize) -> bool {
-    let before = start.checked_sub(1).map(|at| bytes[at]);
-    let joined_before = before.is_some_and(|byte| {
-        byte.is_ascii_alphabetic()
-            || !byte.is_ascii()
-            || b"{}\\^_(:/+*=|".contains(&byte) && !b"=:(".contains(&byte)
-            || byte == b':' && start >= 2 && bytes[start - 2].is_ascii_digit()
+    let at = |index: Option<usize>| index.and_then(|index| bytes.get(index)).copied();
+    let (before, second) = (at(start.checked_sub(1)), at(start.checked_sub(2)));
+    let (after, next) = (at(Some(end)), at(Some(end + 1)));
+    let joined_before = before.is_some_and(|byte| match byte {
+        b':' => second.is_some_and(|byte| byte.is_ascii_digit()),
+        b'*' => second != Some(b'*'),
+        byte => byte.is_ascii_alphabetic() || !byte.is_ascii() || b"{}\\^_/+|".contains(&byte),
     });
-    let joined_after = bytes.get(end).is_some_and(|byte| {
-        b"{}^_/:!+*".contains(byte)
-            && bytes.get(end + 1).is_some_and(|next| !next.is_ascii_whitespace())
-            || *byte == b'}'
-            || *byte == b'!'
+    let joined_after = after.is_some_and(|byte| match byte {
+        b'}' | b'!' => true,
+        b'*' => next != Some(b'*'),
+        b'{' | b'^' | b'_' | b'/' | b':' | b'+' => {
+            next.is_some_and(|next| !next.is_ascii_whitespace())
+        }
+        byte => byte.is_ascii_alphabetic() && next.is_none_or(|next| !next.is_ascii_alphabetic()),
     });
-    let letter_after = bytes.get(end).is_some_and(u8::is_ascii_alphabetic)
-        && bytes.get(end + 1).is_none_or(|next| !next.is_ascii_alphabetic());
-    joined_before || joined_after || letter_after
+    joined_before || joined_after
 }
 
 /// The start with a minus sign and a currency sign before it.

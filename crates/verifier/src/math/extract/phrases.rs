@@ -14,8 +14,18 @@ const PHRASES: [&str; 8] = [
 ];
 
 /// Words that end an answer and begin a reason.
-const REASONS: [&str; 9] = [
-    " because", " since ", " which ", " where ", ", as ", ", so ", " so that", ", which", " when ",
+const REASONS: [&str; 11] = [
+    " (since",
+    " (because",
+    " because",
+    " since ",
+    " which ",
+    " where ",
+    ", as ",
+    ", so ",
+    " so that",
+    ", which",
+    " when ",
 ];
 
 /// What stands behind the last phrase, to the end of the sentence.
@@ -44,6 +54,14 @@ pub(super) fn find(text: &str) -> Found {
         break;
     }
     let end = sentence(rest);
+    // "Final answer: the largest n is 34"
+    if let Some(is) = [" is ", " are ", " equals "]
+        .iter()
+        .filter_map(|word| Some(rest[..end].rfind(word)? + word.len()))
+        .max()
+    {
+        return Found::At(start + is..start + end);
+    }
     if rest[..end].trim().is_empty() { Found::Nothing } else { Found::At(start..start + end) }
 }
 
@@ -59,16 +77,19 @@ fn sentence(text: &str) -> usize {
     let stop = line.match_indices(['.', ';', '?', '!']).find(|(at, mark)| {
         let rest = &line[at + mark.len()..];
         let ends = rest.is_empty() || rest.starts_with([' ', '*', '\u{a0}']);
-        // `5!` and abbreviations of one letter (`p.m.`) go on.
-        let before = line[..*at].chars().rev().take(2).collect::<String>();
-        let letter = before.starts_with(char::is_alphabetic)
-            && !before[1..].starts_with(char::is_alphabetic)
-            && before.len() == 2;
-        ends && *mark != "!" && !(letter && *mark == "." && before.ends_with('.'))
+        ends && *mark != "!" && !(*mark == "." && is_abbreviation(&line[..*at]))
     });
     let mut end = stop.map_or(line.len(), |(at, _)| at);
     for reason in REASONS {
         end = line[..end].find(reason).unwrap_or(end);
     }
-    end
+    // `**Answer: 5**`
+    let emphasised = line[..end].matches("**").count() % 2 == 1;
+    if emphasised { line[..end].trim_end().trim_end_matches('*').len() } else { end }
+}
+
+/// The text ends like `p.m`, so that a point behind it ends no sentence.
+fn is_abbreviation(text: &str) -> bool {
+    let mut last = text.chars().rev();
+    last.next().is_some_and(char::is_alphabetic) && last.next() == Some('.')
 }
