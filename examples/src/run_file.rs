@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn impossible_values_are_named() {
         for (settings, part) in [
-            (&["task.family=chess"][..], "task.family: `chess` is none of reverse, sort"),
+            (&["task.family=chess"][..], "task.family: `chess` is none of copy, reverse, sort"),
             (&["task.hardest=13"], "sort has levels 1..=12, not 3 to 13"),
             (&["task.easiest=3", "task.hardest=2"], "not 3 to 2"),
             (&["trainer.max_new_tokens=4"], "trainer.max_new_tokens: 4 is too few"),

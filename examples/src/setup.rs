@@ -1,10 +1,12 @@
 //! From a run file to a policy and a trainer.
 
 use std::error::Error;
+use std::time::Duration;
 
 use fireproof::kernels::ResolvedDevice;
 use fireproof::prelude::*;
 use fireproof::trainer::MemoryEstimate;
+use fireproof::verifier::Waiting;
 
 use crate::data::TaskSet;
 use crate::machine;
@@ -75,7 +77,8 @@ impl Setup {
     pub fn trainer(&self, policy: Transformer) -> Result<QuickTrainer, Box<dyn Error>> {
         let all = self.tasks.train.iter().chain(&self.tasks.held_out).cloned();
         let (verifier, rewards) = (Box::new(CheckVerifier), RewardScale::default());
-        let environment = Environment::new(all, self.tokenizer()?, verifier, rewards)?;
+        let environment = Environment::new(all, self.tokenizer()?, verifier, rewards)?
+            .watched(Duration::from_secs(10), report_waiting);
         let engine = InProcessEngine::new(self.rows());
         let config = self.file.trainer.clone();
         Ok(Trainer::new(policy, engine, self.recipe(), environment, config)?)
@@ -99,5 +102,12 @@ impl Setup {
     /// The message says what takes most and what to change.
     pub fn check_memory(&self, resolved: &ResolvedDevice) -> Result<(), machine::TooLarge> {
         machine::check(&self.memory(), resolved)
+    }
+}
+
+/// Names what the verifier is busy with.
+fn report_waiting(waiting: &[Waiting]) {
+    for judgement in waiting {
+        eprintln!("warning: still judging {judgement}");
     }
 }

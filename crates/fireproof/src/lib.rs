@@ -121,4 +121,13 @@ mod documents {
 
     #[doc = include_str!("../../../book/src/one-step.md")]
     struct OneStep;
+
+    #[doc = include_str!("../../../book/src/verifiers-tasks.md")]
+    struct Tasks;
+
+    #[doc = include_str!("../../../book/src/verifiers-math.md")]
+    struct Mathematics;
+
+    #[doc = include_str!("../../../book/src/verifiers-code.md")]
+    struct Programs;
 }

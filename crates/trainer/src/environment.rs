@@ -1,13 +1,14 @@
 //! What surrounds the policy: tasks, tokenizer, verifier and rewards.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use fireproof_model::Tokenizer;
 use fireproof_rollout::{RolloutRequest, StopRules};
-use fireproof_trajectory::{
-    Completion, Outcome, PromptGroup, PromptId, SamplingParams, ScoredGroup, Task, Verdict,
+use fireproof_trajectory::{Completion, PromptGroup, PromptId, SamplingParams, ScoredGroup, Task};
+use fireproof_verifier::{
+    Response, Responses, RewardScale, Verifier, Waiting, Watchdog, verify_groups,
 };
-use fireproof_verifier::{RewardScale, Verifier, VerifyError};
 
 use crate::config::TrainerConfig;
 use crate::error::TrainError;
@@ -19,6 +20,14 @@ pub struct Environment {
     tokenizer: Tokenizer,
     verifier: Box<dyn Verifier>,
     rewards: RewardScale,
+    watch: Option<Watch>,
+}
+
+/// Whom to tell of judgements that take long.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    after: Duration,
+    report: fn(&[Waiting]),
 }
 
 /// Judged groups, and what the verifier could not judge.
@@ -50,7 +59,14 @@ impl Environment {
             Ok((task.id, (task, tokens)))
         };
         let tasks = tasks.into_iter().map(encode).collect::<Result<_, TrainError>>()?;
-        Ok(Self { tasks, tokenizer, verifier, rewards })
+        Ok(Self { tasks, tokenizer, verifier, rewards, watch: None })
+    }
+
+    /// Reports judgements that have been running for `after` and longer, again and again while they
+    /// run: a verifier that hangs is named by its task.
+    #[must_use]
+    pub fn watched(self, after: Duration, report: fn(&[Waiting])) -> Self {
+        Self { watch: Some(Watch { after, report }), ..self }
     }
 
     /// The tokenizer.
@@ -122,7 +138,7 @@ impl Environment {
         prompts.iter().map(request).collect()
     }
 
-    /// Judges groups. A completion on which the verifier fails is dropped and counted, never paid.
+    /// Judges groups on all cores. A completion on which the verifier fails is dropped and counted, never paid.
     ///
     /// # Errors
     /// If a group belongs to no task, contradicts itself or cannot be decoded.
@@ -131,15 +147,19 @@ impl Environment {
         groups: Vec<PromptGroup>,
         judge_truncated: bool,
     ) -> Result<Judged, TrainError> {
+        let responses = groups.iter().map(|group| self.responses(group, judge_truncated));
+        let responses = responses.collect::<Result<Vec<_>, TrainError>>()?;
+        let watchdog = self.watch.as_ref().map(|w| Watchdog { after: w.after, report: &w.report });
+        let verdicts = verify_groups(self.verifier.as_ref(), &responses, watchdog.as_ref());
+        drop(responses);
         let mut judged = Judged::default();
-        for group in groups {
-            let task = self.task(group.prompt)?;
+        for (group, results) in groups.into_iter().zip(verdicts) {
             let PromptGroup { prompt, prompt_tokens, completions } = group;
             let asked = completions.len();
-            let mut kept = Vec::with_capacity(completions.len());
-            let mut verdicts = Vec::with_capacity(completions.len());
-            for completion in completions {
-                match self.verdict(task, &completion, judge_truncated)? {
+            let mut kept = Vec::with_capacity(asked);
+            let mut verdicts = Vec::with_capacity(asked);
+            for (completion, result) in completions.into_iter().zip(results) {
+                match result {
                     Ok(verdict) => {
                         verdicts.push(verdict);
                         kept.push(completion);
@@ -162,17 +182,20 @@ impl Environment {
         Ok(judged)
     }
 
-    /// The outer error ends the run, the inner one only drops the completion.
-    fn verdict(
+    /// The texts of a group, for the verifier.
+    fn responses(
         &self,
-        task: &Task,
-        completion: &Completion,
+        group: &PromptGroup,
         judge_truncated: bool,
-    ) -> Result<Result<Verdict, VerifyError>, TrainError> {
-        if completion.truncated() && !judge_truncated {
-            return Ok(Ok(Verdict::new(Outcome::Truncated)));
-        }
-        let text = self.tokenizer.decode(&completion.tokens)?;
-        Ok(self.verifier.verify(task, &text))
+    ) -> Result<Responses<'_>, TrainError> {
+        let response = |completion: &Completion| {
+            if completion.truncated() && !judge_truncated {
+                return Ok(Response::Truncated);
+            }
+            Ok(Response::Text(self.tokenizer.decode(&completion.tokens)?))
+        };
+        let responses =
+            group.completions.iter().map(response).collect::<Result<_, TrainError>>()?;
+        Ok(Responses { task: self.task(group.prompt)?, responses })
     }
 }
