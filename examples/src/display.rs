@@ -95,6 +95,9 @@ impl Display {
     }
 
     /// Begins a phase of `total` parts, `done` of which are done; 0 means that nobody knows.
+    ///
+    /// # Panics
+    /// Never: the templates are constants.
     pub fn begin(&mut self, name: &'static str, total: u64, done: u64) {
         if !matches!(self.mode, Mode::Bars) {
             return;
