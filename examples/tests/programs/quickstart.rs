@@ -130,6 +130,7 @@ fn impossible_sizes_are_refused_before_a_folder_is_made() {
         ("task.hardest=3", "evaluation.prompts: 8000 prompts"),
         ("model.heads=3", "width 64 must be a multiple of 2 heads"),
         ("model.layers=0", "layers must be at least 1, not 0"),
+        ("model.width=65536", "of memory are free: choose a smaller model (model.width"),
         ("warm_start.demonstrations_per_step=0", "demonstrations_per_step: must be at least 1"),
         ("warm_start.optimizer.epsilon=-1", "warm_start.optimizer.epsilon: must be above 0"),
     ] {

@@ -167,21 +167,9 @@ impl Ball {
         Self { middle: root.into(), radius, exponent }.rounded(precision)
     }
 
-    /// `self^times` by squaring.
+    /// `self^times`.
     pub(crate) fn power(&self, times: u64, precision: i64) -> Result<Self, Failure> {
-        let mut result = Self::integer(1);
-        let mut square = self.clone();
-        let mut left = times;
-        while left > 0 {
-            if left & 1 == 1 {
-                result = result.times(&square, precision)?;
-            }
-            left >>= 1;
-            if left > 0 {
-                square = square.times(&square, precision)?;
-            }
-        }
-        Ok(result)
+        by_squaring(Self::integer(1), self, times, |a, b| a.times(b, precision))
     }
 
     /// `floor(middle * 2^places)`.
@@ -205,6 +193,29 @@ impl Ball {
         let exact = self.radius.is_zero();
         (low == high && !exact).then_some(low)
     }
+}
+
+/// `base^times` by squaring.
+pub(crate) fn by_squaring<T: Clone>(
+    one: T,
+    base: &T,
+    times: u64,
+    product: impl Fn(&T, &T) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut result = one;
+    let mut square = base.clone();
+    let mut left = times;
+    while left > 0 {
+        if left & 1 == 1 {
+            result = product(&result, &square)?;
+        }
+        left >>= 1;
+        // The last square would be used by nobody, and might be what exceeds the budget.
+        if left > 0 {
+            square = product(&square, &square)?;
+        }
+    }
+    Ok(result)
 }
 
 #[cfg(test)]

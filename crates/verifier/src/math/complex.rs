@@ -1,6 +1,6 @@
 //! Complex balls. A number whose imaginary part is exactly zero is real, and functions treat it so.
 
-use super::ball::Ball;
+use super::ball::{Ball, by_squaring};
 use super::budget::Failure;
 use super::elementary::Elementary;
 
@@ -72,17 +72,8 @@ impl Complex {
         if self.is_real() {
             return Ok(Self::real(self.re.power(times, precision)?));
         }
-        let mut result = Self::real(Ball::integer(1));
-        let mut square = self.clone();
-        let mut left = times;
-        while left > 0 {
-            if left & 1 == 1 {
-                result = result.times(&square, precision)?;
-            }
-            left >>= 1;
-            square = square.times(&square, precision)?;
-        }
-        Ok(result)
+        let one = Self::real(Ball::integer(1));
+        by_squaring(one, self, times, |a, b| a.times(b, precision))
     }
 
     pub(crate) fn absolute(&self, functions: &Elementary) -> Result<Ball, Failure> {

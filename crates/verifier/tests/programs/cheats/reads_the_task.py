@@ -1,6 +1,6 @@
 import glob, os
 def f(x):
-    for root in ("/", "/tmp", "/dev/shm", ".", "/proc/1", "/work", "/root", "/home"):
+    for root in ("/", "/tmp", "/dev/shm", ".", "/proc/1", "/home"):
         for path in glob.glob(root + "/**", recursive=True)[:2000]:
             try:
                 text = open(path).read()

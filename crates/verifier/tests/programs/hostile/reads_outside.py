@@ -5,7 +5,7 @@ import os
 outside = input()
 seen = []
 for path in (outside, "/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/self/maps",
-             "/proc/self/mem", "/root/.bashrc", "/root/.ssh/id_rsa", "/dev/mem", "/dev/kmsg",
+             "/proc/self/mem", "/dev/mem", "/dev/kmsg",
              "/sys/kernel/notes", "/var/log/dpkg.log", "../../../etc/passwd", "/proc/self/fd/3",
              "/dev/shm/../../etc/passwd"):
     try:
@@ -13,7 +13,7 @@ for path in (outside, "/etc/passwd", "/etc/shadow", "/proc/1/environ", "/proc/se
         seen.append(path)
     except OSError:
         pass
-for path in (os.path.dirname(outside), "/etc", "/proc", "/root", "/home", "/dev/shm", "/var"):
+for path in (os.path.dirname(outside), "/etc", "/proc", "/home", "/dev/shm", "/var"):
     # A root of its own shows the way to the interpreter there, and nothing of the host's.
     try:
         names = {"passwd", "shadow", "hosts", ".bashrc", ".profile", "self", "cmdline", "log"}
