@@ -66,6 +66,8 @@ pub use tests_check::TestLimits;
 pub use tests_check::TestsCheck;
 pub use verdict::Outcome;
 pub use verdict::Verdict;
+pub use view::CreditedView;
 pub use view::GroupView;
 pub use view::StepView;
+pub use view::TokenStep;
 pub use view::TokenView;

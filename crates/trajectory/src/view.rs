@@ -54,12 +54,57 @@ pub struct StepView<'a> {
     pub steps: u64,
 }
 
-/// The tokens of one completion as credit assignment and token selection see them: values of the
-/// behaviour policy, so that a rule does not depend on how an update is split.
+/// One completion of a step, token by token, as credit assignment, token selection and losses see
+/// it: values of the behaviour policy, so that a rule does not depend on how an update is split.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenView<'a> {
+    /// Index of its group within the step.
+    pub group: usize,
+    /// Success rate of its group, from correctness.
+    pub success_rate: f32,
+    /// Whether it is right.
+    pub correct: bool,
+    /// Whether it was cut off.
+    pub truncated: bool,
     /// Log-probability of each token under the behaviour policy.
     pub logprobs: &'a [f32],
     /// Entropy in nats of the distribution that each token was drawn from.
     pub entropies: &'a [f32],
+    /// What each token costs beside the completion's reward (a KL inside the reward); empty if
+    /// nothing does.
+    pub costs: &'a [f32],
+}
+
+impl TokenView<'_> {
+    /// Tokens in the completion.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.logprobs.len()
+    }
+
+    /// True if the completion has no tokens.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.logprobs.is_empty()
+    }
+}
+
+/// All completions that a step trains on, token by token, group after group.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenStep<'a> {
+    /// The completions.
+    pub rows: &'a [TokenView<'a>],
+    /// This step, from 0.
+    pub step: u64,
+    /// Steps planned for the whole run.
+    pub steps: u64,
+}
+
+/// A completion with the advantages that credit assignment gave its tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct CreditedView<'a> {
+    /// The completion.
+    pub tokens: TokenView<'a>,
+    /// Advantage of each token.
+    pub advantages: &'a [f32],
 }
