@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fireproof_advantage::AdvantageError;
+use fireproof_advantage::{AdvantageError, CreditError};
 use fireproof_model::TokenizerError;
 use fireproof_rollout::RolloutError;
 use fireproof_selection::SelectError;
@@ -132,6 +132,9 @@ pub enum TrainError {
     /// The estimator returned something unusable.
     #[error(transparent)]
     Advantage(#[from] AdvantageError),
+    /// Credit assignment returned something unusable.
+    #[error(transparent)]
+    Credit(#[from] CreditError),
     /// The engine failed.
     #[error(transparent)]
     Rollout(#[from] RolloutError),

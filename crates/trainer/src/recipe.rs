@@ -9,7 +9,8 @@ use fireproof_advantage::{
     LinearR, PairWeighted, PromptWeighted, SqrtR, ZScore,
 };
 use fireproof_losses::{
-    AspoSurrogate, ClippedSurrogate, KlPlace, Needs, Penalty, PolicyLoss, Reduction, Reinforce,
+    AspoSurrogate, ClippedSurrogate, KlPlace, MismatchCorrection, Needs, Penalty, PolicyLoss,
+    Reduction, Reinforce,
 };
 use fireproof_selection::{
     AllTokens, GroupFilter, KeepAll, MixedOutcomes, PromptSelector, TokenSelector,
@@ -39,6 +40,12 @@ pub struct Recipe {
     pub penalties: Vec<Penalty>,
     /// One update pass over the step's completions for each entry, on the tokens that it selects.
     pub passes: Vec<Box<dyn TokenSelector>>,
+    /// How often a step may select and generate until enough groups pass the filter (dynamic
+    /// sampling); with 1 what the filter drops is not replaced. If the bound is reached with fewer,
+    /// the step trains on those.
+    pub generation_batches: usize,
+    /// Weights against a sampler whose log-probabilities are not the trainer's.
+    pub mismatch: Option<MismatchCorrection>,
 }
 
 impl fmt::Debug for Recipe {
@@ -53,6 +60,8 @@ impl fmt::Debug for Recipe {
             .field("reduction", &self.reduction)
             .field("penalties", &self.penalties)
             .field("passes", &self.passes)
+            .field("generation_batches", &self.generation_batches)
+            .field("mismatch", &self.mismatch)
             .finish()
     }
 }
@@ -73,6 +82,8 @@ impl Recipe {
             reduction: Reduction::SequenceMean,
             penalties: Vec::new(),
             passes: vec![Box::new(AllTokens)],
+            generation_batches: 1,
+            mismatch: None,
         }
     }
 
@@ -195,24 +206,39 @@ impl Recipe {
         format!("{self:#?}")
     }
 
-    /// What the scoring pass must compute beyond log-probabilities.
+    /// What must be computed beyond log-probabilities.
     #[must_use]
     pub fn needs(&self) -> Needs {
-        let all = self.penalties.iter().map(Penalty::needs).chain([self.loss.needs()]);
-        all.fold(Needs::default(), |a, b| Needs {
-            entropies: a.entropies || b.entropies,
-            reference: a.reference || b.reference,
-        })
+        self.penalties.iter().map(Penalty::needs).fold(self.loss.needs(), Needs::and)
     }
 
-    /// Penalties that enter the reward: (estimator, coefficient).
-    pub(crate) fn reward_penalties(&self) -> Vec<(fireproof_losses::Kl, f32)> {
-        let of = |penalty: &Penalty| match *penalty {
-            Penalty::ReferenceKl { estimator, coefficient, place: KlPlace::Reward } => {
-                Some((estimator, coefficient))
+    /// True if a KL enters there.
+    pub(crate) fn has_penalty_in(&self, wanted: KlPlace) -> bool {
+        let enters = |penalty: &Penalty| matches!(penalty, Penalty::ReferenceKl { place, .. } if *place == wanted);
+        self.penalties.iter().any(enters)
+    }
+
+    /// What each token takes from its completion's reward.
+    pub(crate) fn reward_costs(&self, logprobs: &[f32], reference: &[f32]) -> Vec<f32> {
+        self.costs(KlPlace::Reward, logprobs, reference)
+    }
+
+    /// What each token costs by itself, for credit assignment.
+    pub(crate) fn token_costs(&self, logprobs: &[f32], reference: &[f32]) -> Vec<f32> {
+        self.costs(KlPlace::TokenReward, logprobs, reference)
+    }
+
+    fn costs(&self, wanted: KlPlace, logprobs: &[f32], reference: &[f32]) -> Vec<f32> {
+        let mut costs = vec![0.0; logprobs.len()];
+        for penalty in &self.penalties {
+            if let Penalty::ReferenceKl { estimator, guard, coefficient, place } = *penalty
+                && place == wanted
+            {
+                for ((cost, own), other) in costs.iter_mut().zip(logprobs).zip(reference) {
+                    *cost += coefficient as f32 * guard.of(estimator, *own, *other);
+                }
             }
-            _ => None,
-        };
-        self.penalties.iter().filter_map(of).collect()
+        }
+        costs
     }
 }
