@@ -33,6 +33,12 @@ pub trait CreditAssignment: Debug + Send + Sync {
     /// One advantage for each token of each row; `advantages` holds one for each row.
     fn assign(&self, advantages: &[f32], step: &TokenStep<'_>) -> Vec<Vec<f32>>;
 
+    /// True if it counts what tokens cost ([`TokenView::costs`](fireproof_trajectory::TokenView)).
+    /// The trainer refuses a KL by token where nobody would count it.
+    fn uses_costs(&self) -> bool {
+        false
+    }
+
     /// Learns from a finished step (schedules that follow the entropy). By default nothing.
     fn observe(&mut self, _step: &TokenStep<'_>) {}
 
@@ -57,6 +63,10 @@ pub trait CreditAssignment: Debug + Send + Sync {
 impl CreditAssignment for Box<dyn CreditAssignment> {
     fn assign(&self, advantages: &[f32], step: &TokenStep<'_>) -> Vec<Vec<f32>> {
         (**self).assign(advantages, step)
+    }
+
+    fn uses_costs(&self) -> bool {
+        (**self).uses_costs()
     }
 
     fn observe(&mut self, step: &TokenStep<'_>) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fireproof_advantage::{AdvantageError, CreditError};
 use fireproof_model::TokenizerError;
 use fireproof_rollout::RolloutError;
-use fireproof_selection::SelectError;
+use fireproof_selection::{SelectError, TokenSelectError};
 use fireproof_trajectory::{PromptId, TrajectoryError};
 
 use crate::checkpoint::CheckpointError;
@@ -141,6 +141,9 @@ pub enum TrainError {
     /// The selector failed.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// A token selector returned something unusable.
+    #[error(transparent)]
+    Tokens(#[from] TokenSelectError),
     /// A text could not be encoded or decoded.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -251,6 +251,12 @@ fn check_recipe(recipe: &Recipe, environment: &Environment) -> Result<(), TrainE
              to 0",
         );
     }
+    if recipe.has_penalty_in(KlPlace::TokenReward) && !recipe.credit.uses_costs() {
+        return refuse(
+            "its credit assignment does not look at what a token costs, so a KL by token would do \
+             nothing; use `WhitenedReturns`, or put it into the loss",
+        );
+    }
     if recipe.passes.is_empty() {
         return refuse("`passes` is empty, so nothing would train");
     }

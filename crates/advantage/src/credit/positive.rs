@@ -111,6 +111,10 @@ impl PositiveReweighted {
 }
 
 impl CreditAssignment for PositiveReweighted {
+    fn uses_costs(&self) -> bool {
+        self.base.uses_costs()
+    }
+
     fn assign(&self, advantages: &[f32], step: &TokenStep<'_>) -> Vec<Vec<f32>> {
         let lambda = self.lambda(step.step, step.steps);
         let mut credit = self.base.assign(advantages, step);

@@ -70,6 +70,10 @@ impl Default for WhitenedReturns {
 }
 
 impl CreditAssignment for WhitenedReturns {
+    fn uses_costs(&self) -> bool {
+        true
+    }
+
     fn assign(&self, advantages: &[f32], step: &TokenStep<'_>) -> Vec<Vec<f32>> {
         let rows = advantages.iter().zip(step.rows);
         let returns: Vec<Vec<f64>> =
