@@ -56,7 +56,9 @@ def drawn(seed, lengths, width, spread, grid, advantages, holes=()):
             fields[name].append([v if keep else outside for v, keep in zip(values, kept)])
         fields["mask"].append([float(keep) for keep in kept])
     if advantages == "per token":
-        fields["advantages"] = [[rounded(generator.gauss(0.0, 1.5), 1 / 64) for _ in range(width)] for _ in lengths]
+        fields["advantages"] = [
+            [rounded(generator.gauss(0.0, 1.5), 1 / 64) for _ in range(width)] for _ in lengths
+        ]
     else:
         fields["advantages"] = [[a] * width for a in advantages]
     return tensors(**fields)

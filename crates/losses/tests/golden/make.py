@@ -188,10 +188,19 @@ def clipped():
             yield from_verl("vanilla", name, dict(VERL_PPO), mode, **DAPO_CLIP)
     yield from_verl("vanilla", "hand", dict(VERL_PPO), "seq-mean-token-sum", **DAPO_CLIP)
     yield from_verl(
-        "vanilla", "extreme", VERL_PPO | {"dual_clip": 10.0, "suffix": "cap 10"}, clip_ratio_c=10.0, **DAPO_CLIP
+        "vanilla",
+        "extreme",
+        VERL_PPO | {"dual_clip": 10.0, "suffix": "cap 10"},
+        clip_ratio_c=10.0,
+        **DAPO_CLIP,
     )
     yield from_verl(
-        "vanilla", "ragged", dict(VERL_PPO) | {"suffix": "length 16"}, "seq-mean-token-sum-norm", length=16, **DAPO_CLIP
+        "vanilla",
+        "ragged",
+        dict(VERL_PPO) | {"suffix": "length 16"},
+        "seq-mean-token-sum-norm",
+        length=16,
+        **DAPO_CLIP,
     )
     for part in ((0, 2), (2, 6)):
         for mode in VERL:
@@ -208,7 +217,13 @@ def clipped():
     yield from_trl("grpo", "extreme", capped, suffix="ratio cap", delta=1.5)
     yield from_liger("grpo", "extreme", capped, suffix="ratio cap", delta=1.5)
     yield from_trl("grpo", "ragged", capped, suffix="ratio cap", delta=1.5)
-    yield from_trl("dapo", "ragged", PPO | {"behaviour": "current"}, suffix="no behaviour", given={"old_per_token_logps": None})
+    yield from_trl(
+        "dapo",
+        "ragged",
+        PPO | {"behaviour": "current"},
+        suffix="no behaviour",
+        given={"old_per_token_logps": None},
+    )
     yield from_trl(
         "dapo",
         "ragged",
@@ -227,7 +242,13 @@ def surrogates():
     guard = {"log_ratio_limit": 20.0}
     gspo = {"loss": "gspo", "level": "sequence_as_tokens", "log_ratio_upper_limit": 10.0}
     narrow = {"clip_ratio_low": 3e-4, "clip_ratio_high": 4e-4}
-    for name, clip in (("hand", DAPO_CLIP), ("ragged", DAPO_CLIP), ("mild", narrow), ("per_token", DAPO_CLIP), ("extreme", DAPO_CLIP)):
+    for name, clip in (
+        ("hand", DAPO_CLIP),
+        ("ragged", DAPO_CLIP),
+        ("mild", narrow),
+        ("per_token", DAPO_CLIP),
+        ("extreme", DAPO_CLIP),
+    ):
         bounds = {"epsilon_low": clip["clip_ratio_low"], "epsilon_high": clip["clip_ratio_high"]}
         for mode in ("seq-mean-token-mean", "token-mean"):
             yield from_verl("gspo", name, gspo | bounds, mode, **clip)
@@ -236,13 +257,19 @@ def surrogates():
         yield from_verl("sapo", name, sapo | guard, "seq-mean-token-mean")
     for name in ("hand", "ragged", "per_token"):
         yield from_verl("gpg", name, {"loss": "reinforce"})
-    gmpo = {"loss": "gmpo", "level": "sequence", "log_epsilon_low": 0.4, "log_epsilon_high": 0.4, "denominator_epsilon": 1e-8}
+    gmpo = {
+        "loss": "gmpo",
+        "level": "sequence",
+        "log_epsilon_low": 0.4,
+        "log_epsilon_high": 0.4,
+        "mean_epsilon": 1e-8,
+    }
     wide = {"clip_ratio_low": 0.4, "clip_ratio_high": 0.4}
     for name in ("hand", "ragged", "mild", "extreme", "on_policy"):
         made = from_verl("geo_mean", name, dict(gmpo), **wide)
         del made["settings"]["peer_reduction"]
         made["name"] = f"verl geo_mean {name}"
-        made["settings"] |= {"reduction": "mean_of_rows", "rows": "all"}
+        made["settings"] |= {"reduction": "sequence_mean", "rows": "all"}
         yield made
     cispo = {"loss": "cispo", "ratio_low": 0.8, "ratio_high": 1.28} | guard
     upper = {"loss": "cispo", "ratio_low": 0.0, "ratio_high": 5.0} | guard
@@ -250,12 +277,21 @@ def surrogates():
         yield from_verl("cispo", name, dict(cispo), **DAPO_CLIP)
         yield from_verl("cispo", name, upper | {"suffix": "cap 5"}, clip_ratio_low=1.0, clip_ratio_high=4.0)
     for kind, threshold in (("tv", 0.2), ("kl", 0.05)):
-        dppo = {"loss": f"dppo_{kind}", "threshold_low": threshold, "threshold_high": threshold, "ratio_cap": 3.0} | guard
+        dppo = {
+            "loss": f"dppo_{kind}",
+            "threshold_low": threshold,
+            "threshold_high": threshold,
+            "ratio_cap": 3.0,
+        } | guard
         bounds = {"clip_ratio": threshold, "clip_ratio_low": threshold, "clip_ratio_high": threshold}
         for name in ("hand", "ragged", "per_token", "extreme", "on_policy"):
             yield from_verl(f"dppo_{kind}", name, dict(dppo), **bounds)
         yield from_verl(
-            f"dppo_{kind}", "extreme", dppo | {"ratio_cap": 20.0, "suffix": "cap 20"}, clip_ratio_c=20.0, **bounds
+            f"dppo_{kind}",
+            "extreme",
+            dppo | {"ratio_cap": 20.0, "suffix": "cap 20"},
+            clip_ratio_c=20.0,
+            **bounds,
         )
     for name in ("hand", "ragged"):
         capped = {"loss": "cispo", "ratio_high": 5.0}
@@ -264,7 +300,11 @@ def surrogates():
         yield from_trl("sapo", name, dict(sapo))
         yield from_liger("sapo", name, dict(sapo))
     sequence = {"loss": "clipped", "level": "sequence"}
-    for name, bounds in (("hand", CLIP), ("ragged", CLIP), ("mild", {"epsilon_low": 3e-4, "epsilon_high": 4e-4})):
+    for name, bounds in (
+        ("hand", CLIP),
+        ("ragged", CLIP),
+        ("mild", {"epsilon_low": 3e-4, "epsilon_high": 4e-4}),
+    ):
         for kind in ("grpo", "dapo", "luspo"):
             changes = {"importance_sampling_level": "sequence"} | bounds
             yield from_trl(kind, name, sequence | bounds, suffix="sequence", **changes)
@@ -325,7 +365,10 @@ def kl():
     inputs = INPUTS + ("reference",)
     for name in ("hand", "ragged"):
         for kind in ("grpo", "dapo", "dr_grpo", "cispo", "sapo"):
-            settings = {"cispo": {"loss": "cispo", "ratio_high": 5.0}, "sapo": {"loss": "sapo", "temperature_positive": 1.0, "temperature_negative": 1.05}}.get(kind, PPO)
+            settings = {
+                "cispo": {"loss": "cispo", "ratio_high": 5.0},
+                "sapo": {"loss": "sapo", "temperature_positive": 1.0, "temperature_negative": 1.05},
+            }.get(kind, PPO)
             high = {"epsilon_high": 5.0 if kind == "cispo" else 0.28}
             for corrected in (False, True):
                 penalised = settings | {"kl": "k3", "kl_coefficient": 0.04, "kl_times_ratio": corrected}
@@ -335,7 +378,13 @@ def kl():
                 if kind in ("grpo", "dapo"):
                     yield from_liger(kind, name, penalised, inputs, suffix, **changes)
     for corrected in (False, True):
-        penalised = {"loss": "clipped", "level": "sequence", "kl": "k3", "kl_coefficient": 0.04, "kl_times_ratio": corrected} | CLIP
+        penalised = {
+            "loss": "clipped",
+            "level": "sequence",
+            "kl": "k3",
+            "kl_coefficient": 0.04,
+            "kl_times_ratio": corrected,
+        } | CLIP
         changes = {"beta": 0.04, "use_bias_correction_kl": corrected, "importance_sampling_level": "sequence"}
         suffix = "sequence k3 times ratio" if corrected else "sequence k3"
         yield from_trl("luspo", "hand", penalised, inputs, suffix, **changes)
@@ -378,9 +427,19 @@ def with_entropies(name, suffix, fraction=None, coefficient=None):
 
 def adaptive_entropy():
     """The coefficient after each of some steps on batches whose mean entropies are given."""
-    rule = {"entropy_target": 0.5, "entropy_coef_delta": 0.004, "entropy_coef_min": 0.0, "entropy_coef_max": 0.011}
+    rule = {
+        "entropy_target": 0.5,
+        "entropy_coef_delta": 0.004,
+        "entropy_coef_min": 0.0,
+        "entropy_coef_max": 0.011,
+    }
     trainer = trl_trainer(
-        loss_type="dapo", entropy_coef=0.002, use_adaptive_entropy=True, _entropy_bonus_enabled=True, _last_world_entropy=0.0, **rule
+        loss_type="dapo",
+        entropy_coef=0.002,
+        use_adaptive_entropy=True,
+        _entropy_bonus_enabled=True,
+        _last_world_entropy=0.0,
+        **rule,
     )
     means, applied, after = [0.25, 0.5, 0.375, 0.125, 0.75, 1.0, 0.625, 0.875, 0.4375], [], []
     batch = batches.on_policy()
@@ -397,7 +456,14 @@ def adaptive_entropy():
         "version": VERSIONS["trl"],
         "function": "trl.GRPOTrainer._compute_loss",
         "dtype": "float64",
-        "settings": {"loss": "adaptive_entropy", "coefficient": 0.002, "target": 0.5, "step": 0.004, "minimum": 0.0, "maximum": 0.011},
+        "settings": {
+            "loss": "adaptive_entropy",
+            "coefficient": 0.002,
+            "target": 0.5,
+            "step": 0.004,
+            "minimum": 0.0,
+            "maximum": 0.011,
+        },
         "inputs": {"mean_entropies": means},
         "expected": {"applied": applied, "after": after},
     }

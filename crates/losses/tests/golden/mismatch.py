@@ -122,7 +122,10 @@ def of_trl(name):
         level, outside = mode.split("_")
         for low, high in ((None, 1.5), (0.5, 2.0)):
             bounds = {"mismatch_high": high} | ({} if low is None else {"mismatch_low": low})
-            settings = {"mismatch_level": level, "mismatch_outside": {"truncate": "cap", "mask": "zero"}[outside]}
+            settings = {
+                "mismatch_level": level,
+                "mismatch_outside": {"truncate": "cap", "mask": "zero"}[outside],
+            }
             yield trl_case(name, f"{mode} {low} {high}", mode, low, high, settings | bounds)
     for threshold in (0.05, 0.25):
         yield off_policy_mask(name, threshold)

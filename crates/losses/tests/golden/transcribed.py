@@ -46,9 +46,7 @@ def clip(weight, advantages, low, high):
 def aspo_table():
     """One row of each sign, the ratios of the table of gradients in the docs."""
     ratios = torch.tensor([[0.2, 0.5, 1.1, 1.9], [4.0, 1.5, 0.9, 0.5]])
-    batch = tensors(
-        behaviour=[[-3.0] * 4] * 2, mask=[[1.0] * 4] * 2, advantages=[[1.0] * 4, [-1.0] * 4]
-    )
+    batch = tensors(behaviour=[[-3.0] * 4] * 2, mask=[[1.0] * 4] * 2, advantages=[[1.0] * 4, [-1.0] * 4])
     batch["logprobs"] = batch["behaviour"] + ratios.log()
     return batch
 
@@ -192,7 +190,9 @@ def laser(balanced):
     weight = torch.ones_like(rewards)
     if balanced:
         right = rewards.sum()
-        weight = torch.where(rewards > 0, len(rewards) / (2 * right), len(rewards) / (2 * (len(rewards) - right)))
+        weight = torch.where(
+            rewards > 0, len(rewards) / (2 * right), len(rewards) / (2 * (len(rewards) - right))
+        )
     loss = 0.1 * (weight * (own - rewards) ** 2 * finished).mean()
     return {
         "name": f"transcription laser {'balanced' if balanced else 'plain'}",
@@ -209,7 +209,12 @@ def laser(balanced):
             "rows": "all",
         },
         "inputs": {"auxiliary_logprobs": scores, "rewards": rewards, "finished": finished},
-        "expected": {"self_rewards": own, "class_weights": weight, "loss": loss, "gradient": differentiated(loss, scores)},
+        "expected": {
+            "self_rewards": own,
+            "class_weights": weight,
+            "loss": loss,
+            "gradient": differentiated(loss, scores),
+        },
     }
 
 
@@ -240,7 +245,14 @@ def rlpt(support):
         "version": "2602.03195 (MED)",
         "function": None,
         "dtype": "float64",
-        "settings": {"loss": "clipped", "level": "token", "epsilon_low": 0.2, "epsilon_high": 0.28, "support": support, "reduction": "token_mean"},
+        "settings": {
+            "loss": "clipped",
+            "level": "token",
+            "epsilon_low": 0.2,
+            "epsilon_high": 0.28,
+            "support": support,
+            "reduction": "token_mean",
+        },
         "inputs": {
             "logits": logits,
             "behaviour_logits": behaviour,
