@@ -234,7 +234,8 @@ impl PromptSelector for GradientAligned {
         if let Some(kept) = &mut self.kept {
             kept.need(step, seed);
         }
-        if self.asked.is_some_and(|asked| step < asked.saturating_add(self.settings.every)) {
+        let round = self.asked.is_some_and(|a| step < a.saturating_add(self.settings.every));
+        if round && self.kept.is_some() {
             return Need::None;
         }
         self.asked = Some(step);

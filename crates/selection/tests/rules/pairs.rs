@@ -58,7 +58,11 @@ fn too_few_candidates_are_an_error_with_the_numbers_found() {
 #[test]
 fn without_a_probe_there_are_no_pairs() {
     let mut selector = pairing(4, 1, 8, None);
-    show(&mut selector, &[(0, 1, 8), (1, 7, 8)], false);
+    for step in 0..2 {
+        let need = Need::Rollouts { prompts: pool(4), samples: 8 };
+        assert_eq!(selector.need(step, 0), need, "it goes on asking");
+        show(&mut selector, &[(0, 1, 8), (1, 7, 8)], false);
+    }
     let error = selector.select(2, 0).unwrap_err();
     assert_eq!(
         error.to_string(),
