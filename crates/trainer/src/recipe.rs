@@ -3,6 +3,7 @@
 mod estimators;
 mod losses;
 mod name;
+mod selector_name;
 mod tokens;
 mod weights;
 
@@ -16,6 +17,8 @@ use fireproof_selection::{GroupFilter, PromptSelector, TokenSelector};
 
 pub use name::RecipeName;
 pub use name::UnknownRecipe;
+pub use selector_name::SelectorName;
+pub use selector_name::UnknownSelector;
 
 /// An algorithm: one strategy for each decision of a step.
 ///

@@ -117,6 +117,7 @@ fn by_host(
         advantages: tensor(&spread(&advantages)),
         weights: tensor(&spread(&reduction.weights(&rows))),
         mask: tensor(&data.mask()),
+        plan: Vec::new(),
     };
     let batch = PolicyBatch::new(logprobs.clone(), None, constants);
     let total = (loss.surrogate(&batch).loss * batch.weights).sum();
