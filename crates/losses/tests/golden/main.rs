@@ -24,7 +24,10 @@ const EXCEPTIONS: [(&str, &str); 8] = [
         "counts_masked_places",
         "Liger's luspo counts masked places where a token has a loss of its own: a mistake",
     ),
-    ("mismatch_mean_one", "a correction sees one completion, so no mean over the update divides it"),
+    (
+        "mismatch_mean_one",
+        "a correction sees one completion, so no mean over the update divides it",
+    ),
     (
         "\"rejection\"",
         "verl takes rejected tokens out of the denominator; here a weight of 0 keeps their share, \
@@ -71,16 +74,15 @@ fn every_case_gives_the_numbers_of_its_source_in_both_precisions() {
         }
     }
     assert!(wrong.is_empty(), "{} right, {} wrong:\n{}", right, wrong.len(), wrong.join("\n"));
-    assert!(right > 500, "only {right} ran");
+    assert!(right >= 500, "only {right} ran");
 }
 
 #[test]
 fn every_exception_is_one_of_a_case() {
     let cases: Vec<Case> = FILES.iter().flat_map(|file| load(file)).collect();
     for (part, reason) in EXCEPTIONS {
-        let named = |case: &Case| {
-            format!("{} {}", case.name, case.settings.text_of_all()).contains(part)
-        };
+        let named =
+            |case: &Case| format!("{} {}", case.name, case.settings.text_of_all()).contains(part);
         assert!(cases.iter().any(named), "no case has {part}: {reason}");
     }
 }
@@ -104,7 +106,8 @@ fn run(case: &Case, device: &Device, dtype: DType) -> Result<(), String> {
     if let [unread, ..] = settings.unread()[..] {
         return Err(format!("the setting {unread}"));
     }
-    let batch = Batch { case, mask: trained, advantages: &advantages, plan: &plan, shares: &shares };
+    let batch =
+        Batch { case, mask: trained, advantages: &advantages, plan: &plan, shares: &shares };
     let found = batch.run(loss.as_ref(), &penalties, &mismatch, device, dtype);
     found.compare(case, dtype)
 }
@@ -121,8 +124,7 @@ struct Batch<'a> {
 /// True if the source has no ratio, or one that is always 1.
 fn on_policy(case: &Case) -> bool {
     let given = case.settings.text("behaviour");
-    given == Some("current")
-        || matches!(case.settings.text("loss"), Some("none" | "reinforce"))
+    given == Some("current") || matches!(case.settings.text("loss"), Some("none" | "reinforce"))
 }
 
 /// What our code gave.
