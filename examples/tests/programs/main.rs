@@ -2,5 +2,6 @@
 
 mod common;
 mod evaluate;
+mod explain;
 mod interruption;
 mod quickstart;
