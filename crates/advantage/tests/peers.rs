@@ -75,10 +75,11 @@ fn cases() -> impl Iterator<Item = Case> {
     })
 }
 
+/// From rewards to tokens.
+type Strategy = (Box<dyn AdvantageEstimator>, Box<dyn CreditAssignment>);
+
 /// The estimator and the credit of a case; `Err` names what we do not have.
-fn strategy(
-    case: &Case,
-) -> Result<(Box<dyn AdvantageEstimator>, Box<dyn CreditAssignment>), String> {
+fn strategy(case: &Case) -> Result<Strategy, String> {
     let settings = &case.settings;
     let every = || Box::new(EveryToken);
     let estimator: Box<dyn AdvantageEstimator> =
@@ -208,7 +209,7 @@ fn every_case_gives_the_numbers_of_its_source() {
         match (run(&case).and_then(|found| compare(&case, &found)), exception) {
             (Err(reason), None) => wrong.push(format!("{}: {reason}", case.name)),
             (Ok(()), Some((_, reason))) => {
-                wrong.push(format!("{} passes, although {reason}", case.name))
+                wrong.push(format!("{} passes, although {reason}", case.name));
             }
             (Ok(()), None) => right += 1,
             (Err(_), Some(_)) => {}

@@ -1,7 +1,7 @@
 //! The golden vectors: what the frameworks' own functions gave, through their dialects.
 
 use burn::tensor::Device;
-use fireproof_advantage::{Baseline, Scale, ZScore};
+use fireproof_advantage::{AllEqual, Singleton, ZScore};
 use fireproof_losses::{
     ClippedWeight, Kl, KlGuard, RatioLevel, Reduction, SequenceGradient, SequenceRatio, SoftGate,
 };
@@ -60,75 +60,71 @@ const GROUPS: [&[f32]; 4] = [
     &[0.35, 0.35, 0.35, 0.35, 0.35, 0.35, 0.35, 0.95],
 ];
 
+/// AReaL with baseline and deviation of the group.
+const AREAL_BY_GROUP: Dialect = Dialect {
+    advantage: AdvantageRule::ZScore(ZScore {
+        epsilon: 1e-5,
+        singleton: Singleton::Reward,
+        all_equal: AllEqual::Divide,
+        ..ZScore::DEFAULT
+    }),
+    ..Dialect::AREAL
+};
+
+/// First and last advantage of each of the groups, as the frameworks' own functions gave them.
+const ADVANTAGES: [(Dialect, [[f64; 2]; 4]); 11] = [
+    (
+        Dialect::VERL,
+        [
+            [1.499997, -0.499999],
+            [0.499999, -1.499997],
+            [1.620182, -0.540061],
+            [-0.353552, 2.474862],
+        ],
+    ),
+    (
+        Dialect::SLIME,
+        [
+            [1.499997, -0.499999],
+            [0.499999, -1.499997],
+            [1.620182, -0.540061],
+            [-0.353552, 2.474862],
+        ],
+    ),
+    (
+        Dialect::TRL,
+        [[1.4997, -0.4999], [0.4999, -1.4997], [1.619835, -0.539945], [-0.353387, 2.473707]],
+    ),
+    (Dialect::OPENRLHF, [[1.5, -0.5], [0.5, -1.5], [1.620185, -0.540062], [-0.353553, 2.474874]]),
+    (
+        AREAL_BY_GROUP,
+        [[1.49997, -0.49999], [0.49999, -1.49997], [1.62015, -0.54005], [-0.353537, 2.474757]],
+    ),
+    (
+        Dialect::NANO_AHA,
+        [
+            [1.731651, -0.577217],
+            [0.577217, -1.731651],
+            [1.731651, -0.577217],
+            [-0.377774, 2.644419],
+        ],
+    ),
+    (
+        Dialect::OPEN_INSTRUCT_STANDARD,
+        [[1.732051, -0.57735], [0.57735, -1.732051], [1.732051, -0.57735], [-0.377964, 2.645751]],
+    ),
+    (
+        Dialect::NEMO_RL,
+        [[1.0, -0.577349], [0.577349, -1.0], [2.267781, -0.585539], [-0.377963, 3692.675]],
+    ),
+    (Dialect::RLOO, [[1.0, -0.333333], [0.333333, -1.0], [0.857143, -0.285714], [-0.085714, 0.6]]),
+    (Dialect::dr_grpo(1), [[0.75, -0.25], [0.25, -0.75], [0.75, -0.25], [-0.075, 0.525]]),
+    (Dialect::PRIME_RL_MAX_RL, [[3.0, -1.0], [0.333333, -1.0], [3.0, -1.0], [-0.176471, 1.235294]]),
+];
+
 #[test]
 fn advantages_are_those_of_the_table_of_frameworks() {
-    let AdvantageRule::ZScore(areal) = Dialect::AREAL.advantage else { panic!() };
-    let group = ZScore { baseline: Baseline::Group, scale: Scale::Group, ..areal };
-    let areal = Dialect { advantage: AdvantageRule::ZScore(group), ..Dialect::AREAL };
-    for (dialect, expected) in [
-        (
-            Dialect::VERL,
-            [
-                [1.499997, -0.499999],
-                [0.499999, -1.499997],
-                [1.620182, -0.540061],
-                [-0.353552, 2.474862],
-            ],
-        ),
-        (
-            Dialect::SLIME,
-            [
-                [1.499997, -0.499999],
-                [0.499999, -1.499997],
-                [1.620182, -0.540061],
-                [-0.353552, 2.474862],
-            ],
-        ),
-        (
-            Dialect::TRL,
-            [[1.4997, -0.4999], [0.4999, -1.4997], [1.619835, -0.539945], [-0.353387, 2.473707]],
-        ),
-        (
-            Dialect::OPENRLHF,
-            [[1.5, -0.5], [0.5, -1.5], [1.620185, -0.540062], [-0.353553, 2.474874]],
-        ),
-        (
-            areal,
-            [[1.49997, -0.49999], [0.49999, -1.49997], [1.62015, -0.54005], [-0.353537, 2.474757]],
-        ),
-        (
-            Dialect::NANO_AHA,
-            [
-                [1.731651, -0.577217],
-                [0.577217, -1.731651],
-                [1.731651, -0.577217],
-                [-0.377774, 2.644419],
-            ],
-        ),
-        (
-            Dialect::OPEN_INSTRUCT_STANDARD,
-            [
-                [1.732051, -0.577350],
-                [0.577350, -1.732051],
-                [1.732051, -0.57735],
-                [-0.377964, 2.645751],
-            ],
-        ),
-        (
-            Dialect::NEMO_RL,
-            [[1.0, -0.577349], [0.577349, -1.0], [2.267781, -0.585539], [-0.377963, 3692.675]],
-        ),
-        (
-            Dialect::RLOO,
-            [[1.0, -0.333333], [0.333333, -1.0], [0.857143, -0.285714], [-0.085714, 0.6]],
-        ),
-        (Dialect::dr_grpo(1), [[0.75, -0.25], [0.25, -0.75], [0.75, -0.25], [-0.075, 0.525]]),
-        (
-            Dialect::PRIME_RL_MAX_RL,
-            [[3.0, -1.0], [0.333333, -1.0], [3.0, -1.0], [-0.176471, 1.235294]],
-        ),
-    ] {
-        let expected: [[f64; 2]; 4] = expected;
+    for (dialect, expected) in ADVANTAGES {
         for (group, expected) in GROUPS.iter().zip(expected) {
             for (found, expected) in both(dialect, group).into_iter().zip(expected) {
                 // The table has six digits, and where it has four, four.
