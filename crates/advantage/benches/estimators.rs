@@ -25,6 +25,10 @@ use fireproof_advantage::{
 };
 use fireproof_trajectory::{GroupView, PromptId, StepView};
 
+/// As in the programs: the system's allocator gives the memory back after each call.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const GROUP: usize = 8;
 const GROUPS: usize = 125_000;
 const REPETITIONS: usize = 25;

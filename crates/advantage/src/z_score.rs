@@ -195,36 +195,28 @@ impl ZScore {
         if self.is_zero(rewards, of_step.all_equal) {
             return vec![0.0; rewards.len()];
         }
-        if self.baseline == Baseline::LeaveOneOut || self.scale == Scale::LeaveOneOut {
-            let advantage = |index| self.advantage_of_one::<R>(rewards, index, of_step);
-            return (0..rewards.len()).map(advantage).collect();
-        }
         let group = self.group_moments::<R>(rewards);
         let baseline = if self.baseline == Baseline::Step { of_step.mean } else { group.mean };
         let divisor = match self.scale {
             Scale::Step | Scale::StepCentered => of_step.divisor,
             Scale::Group | Scale::LeaveOneOut => self.divisor::<R>(group.variance),
         };
+        if self.baseline == Baseline::LeaveOneOut || self.scale == Scale::LeaveOneOut {
+            let advantage = |(index, reward): (usize, &f32)| {
+                let others = self.other_moments::<R>(rewards, index, &group);
+                let left_out = self.baseline == Baseline::LeaveOneOut;
+                let baseline = if left_out { others.mean } else { baseline };
+                let divisor = match self.scale {
+                    Scale::LeaveOneOut if others.variance == 0.0 => 1.0,
+                    Scale::LeaveOneOut => self.divisor::<R>(others.variance),
+                    Scale::Group | Scale::Step | Scale::StepCentered => divisor,
+                };
+                R::round(R::round(f64::from(*reward) - baseline) / divisor) as f32
+            };
+            return rewards.iter().enumerate().map(advantage).collect();
+        }
         let advantage = |reward: &f32| R::round(f64::from(*reward) - baseline) / divisor;
         rewards.iter().map(|reward| R::round(advantage(reward)) as f32).collect()
-    }
-
-    /// The advantage of one completion where the others are its baseline or its scale.
-    fn advantage_of_one<R: Rounding>(&self, rewards: &[f32], index: usize, step: &OfStep) -> f32 {
-        let others = self.other_moments::<R>(rewards, index);
-        let baseline = match self.baseline {
-            Baseline::LeaveOneOut => others.mean,
-            Baseline::Group => self.group_moments::<R>(rewards).mean,
-            Baseline::Step => step.mean,
-        };
-        let deviation = R::round(f64::from(rewards[index]) - baseline);
-        let divisor = match self.scale {
-            Scale::LeaveOneOut if others.variance > 0.0 => self.divisor::<R>(others.variance),
-            Scale::LeaveOneOut => 1.0,
-            Scale::Group => self.divisor::<R>(self.group_moments::<R>(rewards).variance),
-            Scale::Step | Scale::StepCentered => step.divisor,
-        };
-        R::round(deviation / divisor) as f32
     }
 
     /// Whether a group gets exactly 0.
@@ -247,10 +239,20 @@ impl ZScore {
     }
 
     /// Moments of a group without one completion.
-    fn other_moments<R: Rounding>(&self, rewards: &[f32], left_out: usize) -> Moments {
-        let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
-        let others = before.iter().chain(after).copied().map(f64::from);
-        self.moments::<R>(others, rewards.len() - 1)
+    fn other_moments<R: Rounding>(
+        &self,
+        rewards: &[f32],
+        left_out: usize,
+        group: &Moments,
+    ) -> Moments {
+        let reward = f64::from(rewards[left_out]);
+        let (count, double) = (rewards.len(), self.arithmetic == Arithmetic::Double);
+        let shortcut = double.then(|| group.without(reward, count, self.ddof)).flatten();
+        shortcut.unwrap_or_else(|| {
+            let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
+            let others = before.iter().chain(after).copied().map(f64::from);
+            self.moments::<R>(others, count - 1)
+        })
     }
 
     fn moments<R: Rounding>(
@@ -281,14 +283,15 @@ impl ZScore {
         if self.baseline != Baseline::Step && !step_scale {
             return OfStep { mean: 0.0, divisor: 1.0, all_equal: false };
         }
-        let rewards: Vec<f64> =
-            step.groups.iter().flat_map(|group| group.rewards).copied().map(f64::from).collect();
-        let all_equal = rewards.iter().all(|reward| *reward == rewards[0]);
-        let Moments { mean, variance } = self.moments::<R>(rewards.iter().copied(), rewards.len());
+        let groups = step.groups.iter();
+        let rewards = groups.clone().flat_map(|group| group.rewards).copied();
+        let count = groups.clone().map(GroupView::len).sum();
+        let first = rewards.clone().next();
+        let all_equal = rewards.clone().all(|reward| Some(reward) == first);
+        let Moments { mean, variance } = self.moments::<R>(rewards.map(f64::from), count);
         let variance = if self.scale == Scale::StepCentered {
-            let centred = |group: &GroupView<'_>| self.centred::<R>(group.rewards, mean);
-            let centred: Vec<f64> = step.groups.iter().flat_map(centred).collect();
-            self.moments::<R>(centred.iter().copied(), centred.len()).variance
+            let centred = groups.flat_map(|group| self.centred::<R>(group.rewards, mean));
+            self.moments::<R>(centred, count).variance
         } else {
             variance
         };
@@ -296,19 +299,20 @@ impl ZScore {
     }
 
     /// A group minus its baseline.
-    fn centred<R: Rounding>(&self, rewards: &[f32], step_mean: f64) -> Vec<f64> {
-        if self.is_zero(rewards, false) {
-            return vec![0.0; rewards.len()];
-        }
-        let common = match self.baseline {
-            Baseline::Step => step_mean,
-            Baseline::Group | Baseline::LeaveOneOut => self.group_moments::<R>(rewards).mean,
-        };
-        let baseline = |index: usize| match self.baseline {
-            Baseline::LeaveOneOut => self.other_moments::<R>(rewards, index).mean,
-            Baseline::Group | Baseline::Step => common,
-        };
-        let deviation = |(index, r): (usize, &f32)| R::round(f64::from(*r) - baseline(index));
-        rewards.iter().enumerate().map(deviation).collect()
+    fn centred<'a, R: Rounding>(
+        &'a self,
+        rewards: &'a [f32],
+        step_mean: f64,
+    ) -> impl Iterator<Item = f64> + Clone + 'a {
+        let zero = self.is_zero(rewards, false);
+        let group = self.group_moments::<R>(rewards);
+        rewards.iter().enumerate().map(move |(index, reward)| {
+            let baseline = match self.baseline {
+                Baseline::LeaveOneOut => self.other_moments::<R>(rewards, index, &group).mean,
+                Baseline::Group => group.mean,
+                Baseline::Step => step_mean,
+            };
+            if zero { 0.0 } else { R::round(f64::from(*reward) - baseline) }
+        })
     }
 }
