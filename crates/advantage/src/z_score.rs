@@ -64,7 +64,7 @@ pub enum EpsilonPlace {
     UnderRoot,
 }
 
-/// What a group of one completion gets.
+/// What a group of one completion gets, unless both baseline and scale are those of the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Singleton {
     /// 0 (TRL, NeMo-RL).

@@ -70,11 +70,13 @@ impl Moments {
     pub(super) fn without(&self, value: f64, count: usize, ddof: Ddof) -> Option<Self> {
         let rest = count.checked_sub(1)?;
         let degrees = rest.checked_sub(ddof.value()).filter(|degrees| *degrees > 0)?;
+        // Reciprocals of counts are the same for all completions of a group, quotients are not.
+        let (per_rest, per_degree) = (1.0 / rest as f64, 1.0 / degrees as f64);
         let squares = self.variance * (count - ddof.value()) as f64;
         let deviation = value - self.mean;
-        let left = squares - deviation * deviation * count as f64 / rest as f64;
-        let mean = self.mean - deviation / rest as f64;
-        (left > 1e-6 * squares).then_some(Self { mean, variance: left / degrees as f64 })
+        let left = squares - deviation * deviation * (count as f64 * per_rest);
+        let mean = self.mean - deviation * per_rest;
+        (left > 1e-6 * squares).then_some(Self { mean, variance: left * per_degree })
     }
 }
 
