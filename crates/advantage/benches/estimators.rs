@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Times are those of whole calls, allocation of the result included: the fastest of several, so that
-//! another program on the machine does not count, and the median. The interpreter (python3 if
+//! another program on the machine does not count, and the median; ratios are those of medians. The
+//! interpreter (python3 if
 //! none is named) runs `rivals.py`, which says what to install; rivals that are missing are named.
 
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
@@ -56,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (fastest, median, size) = measure(&estimator, &step);
         let (shortest, middle) = (fastest * 1e3, median * 1e3);
         println!("{name}: {shortest:.2} ms (median {middle:.2}), sum of sizes {size:.0}");
-        z_score = if name == "z-score" { fastest } else { z_score };
+        z_score = if name == "z-score" { median } else { z_score };
     }
     rivals(python, &rewards, z_score)
 }
@@ -145,7 +146,7 @@ fn rivals(python: &str, rewards: &[f32], z_score: f64) -> Result<(), Box<dyn Err
         let rival: serde_json::Value = serde_json::from_str(line)?;
         let number = |key: &str| rival[key].as_f64().ok_or(format!("no {key} in {line}"));
         let (fastest, median, size) = (number("fastest")?, number("median")?, number("size")?);
-        let (shortest, middle, ratio) = (fastest * 1e3, median * 1e3, fastest / z_score);
+        let (shortest, middle, ratio) = (fastest * 1e3, median * 1e3, median / z_score);
         let name = rival["name"].as_str().unwrap_or_default();
         println!(
             "{name}: {shortest:.2} ms (median {middle:.2}), sum of sizes {size:.0}: {ratio:.1} times \
