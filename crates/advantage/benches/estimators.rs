@@ -7,8 +7,8 @@
 //!
 //! Times are those of whole calls, allocation of the result included: the fastest of several, so that
 //! another program on the machine does not count, and the median; ratios are those of medians. The
-//! interpreter (python3 if
-//! none is named) runs `rivals.py`, which says what to install; rivals that are missing are named.
+//! interpreter (python3 if none is named) runs `rivals.py`, which says what to install; rivals that
+//! are missing are named.
 
 #![allow(clippy::print_stdout, reason = "it prints what it measures")]
 
