@@ -137,6 +137,14 @@ fn too_small_a_pool_is_an_error_with_both_numbers() {
 }
 
 #[test]
+fn a_list_in_another_order_is_another_list() {
+    let mut turned = pool(5);
+    turned.reverse();
+    let error = InOrder::new(pool(5)).restore(InOrder::new(turned).state()).unwrap_err();
+    assert!(error.to_string().ends_with("the same prompts stand in another order"), "{error}");
+}
+
+#[test]
 fn groups_of_other_pools_teach_nothing() {
     for mut selector in selectors(&pool(45)) {
         run(selector.as_mut(), &calls(2, &[4], 3));
