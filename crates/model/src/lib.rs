@@ -9,6 +9,7 @@
 //!   completions, [`retain`](KvCache::retain) and [`admit`](KvCache::admit) batch continuously.
 //! - [`Transformer`] is a decoder of the Qwen2 shape; [`TabularPolicy`] is a softmax table, exact
 //!   and instant, for tests and simulations.
+//! - [`Tokenizer`] and [`ChatTemplate`] read those of Hugging Face checkpoints.
 //!
 //! Token ids are checked on the host before they are uploaded ([`ModelLimits::check`]): gathers on
 //! a GPU read out of bounds silently.
@@ -28,8 +29,10 @@
 mod attention;
 mod cache;
 mod causal_lm;
+mod chat;
 mod footprint;
 mod initial;
+mod json_file;
 mod rotary;
 mod tabular;
 mod tokenizer;
@@ -40,6 +43,11 @@ pub use causal_lm::CausalLm;
 pub use causal_lm::KvCache;
 pub use causal_lm::ModelError;
 pub use causal_lm::ModelLimits;
+pub use chat::ChatError;
+pub use chat::ChatMessage;
+pub use chat::ChatTemplate;
+pub use chat::Conversation;
+pub use json_file::FileError;
 pub use tabular::TabularCache;
 pub use tabular::TabularPolicy;
 pub use tokenizer::Tokenizer;
