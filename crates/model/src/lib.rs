@@ -25,24 +25,38 @@
 //! assert_eq!(model.logits(hidden.reshape([6, 64])).dims(), [6, 16]);
 //! ```
 
+mod architecture;
 mod attention;
+mod build;
 mod cache;
 mod causal_lm;
+mod config;
 mod footprint;
 mod initial;
+mod mask;
+mod mlp;
+mod norm;
+mod parameters;
+mod projection;
+mod rope;
 mod rotary;
 mod tabular;
 mod tokenizer;
 mod transformer;
 
+pub use architecture::Activation;
+pub use architecture::Architecture;
+pub use architecture::AttentionBias;
+pub use architecture::SlidingWindow;
 pub use cache::TransformerCache;
 pub use causal_lm::CausalLm;
 pub use causal_lm::KvCache;
 pub use causal_lm::ModelError;
 pub use causal_lm::ModelLimits;
+pub use config::TransformerConfig;
+pub use rope::RopeScaling;
 pub use tabular::TabularCache;
 pub use tabular::TabularPolicy;
 pub use tokenizer::Tokenizer;
 pub use tokenizer::TokenizerError;
 pub use transformer::Transformer;
-pub use transformer::TransformerConfig;
