@@ -26,18 +26,31 @@
 //! assert_eq!(model.logits(hidden.reshape([6, 64])).dims(), [6, 16]);
 //! ```
 
+mod architecture;
 mod attention;
+mod build;
 mod cache;
 mod causal_lm;
 mod chat;
+mod config;
 mod footprint;
 mod initial;
 mod json_file;
+mod mask;
+mod mlp;
+mod norm;
+mod parameters;
+mod projection;
+mod rope;
 mod rotary;
 mod tabular;
 mod tokenizer;
 mod transformer;
 
+pub use architecture::Activation;
+pub use architecture::Architecture;
+pub use architecture::AttentionBias;
+pub use architecture::SlidingWindow;
 pub use cache::TransformerCache;
 pub use causal_lm::CausalLm;
 pub use causal_lm::KvCache;
@@ -47,10 +60,11 @@ pub use chat::ChatError;
 pub use chat::ChatMessage;
 pub use chat::ChatTemplate;
 pub use chat::Conversation;
+pub use config::TransformerConfig;
 pub use json_file::FileError;
+pub use rope::RopeScaling;
 pub use tabular::TabularCache;
 pub use tabular::TabularPolicy;
 pub use tokenizer::Tokenizer;
 pub use tokenizer::TokenizerError;
 pub use transformer::Transformer;
-pub use transformer::TransformerConfig;
