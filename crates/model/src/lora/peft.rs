@@ -15,19 +15,28 @@ use crate::transformer::Transformer;
 const CONFIG: &str = "adapter_config.json";
 const WEIGHTS: &str = "adapter_model.safetensors";
 
-/// Fields that change what an adapter computes, with the values under which they do not.
-const NEUTRAL: [(&str, &[Value]); 11] = [
-    ("alora_invocation_tokens", &[]),
-    ("alpha_pattern", &[]),
-    ("exclude_modules", &[]),
-    ("fan_in_fan_out", &[Value::Bool(false)]),
-    ("layers_to_transform", &[]),
-    ("lora_bias", &[Value::Bool(false)]),
-    ("modules_to_save", &[]),
-    ("rank_pattern", &[]),
-    ("target_parameters", &[]),
-    ("trainable_token_indices", &[]),
-    ("use_dora", &[Value::Bool(false)]),
+/// Fields that are read here, or that change nothing about what a trained adapter computes. Every
+/// other one must be unset: PEFT's variants of LoRA each add a field.
+const READ: [&str; 19] = [
+    "auto_mapping",
+    "base_model_name_or_path",
+    "bias",
+    "ensure_weight_tying",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "loftq_config",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "revision",
+    "target_modules",
+    "task_type",
+    "use_rslora",
 ];
 
 impl Transformer {
@@ -116,11 +125,15 @@ fn read_config(file: &JsonFile) -> Result<LoraConfig, LoraError> {
     if text("bias").is_some_and(|bias| bias != "none") {
         return refuse("bias", "trains biases, which is not supported".to_owned());
     }
-    for (field, neutral) in NEUTRAL {
-        let Some(value) = file.get(field) else { continue };
+    // PiSSA and its like start from parts of the base's weights and leave it with the rest.
+    let start = file.get("init_lora_weights");
+    if start.is_some_and(|start| !(start.is_boolean() || start == "gaussian")) {
+        return refuse("init_lora_weights", "changes the base, which is not supported".to_owned());
+    }
+    for (field, value) in file.fields().filter(|(field, _)| !READ.contains(field)) {
         let empty = value.as_array().is_some_and(Vec::is_empty)
             || value.as_object().is_some_and(serde_json::Map::is_empty);
-        if !empty && !neutral.contains(value) {
+        if !empty && *value != Value::Bool(false) {
             return refuse(field, format!("is {value}, which is not supported"));
         }
     }
