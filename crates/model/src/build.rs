@@ -80,7 +80,8 @@ impl<S: ParameterSource> Builder<'_, S> {
         let (config, options) = (self.config, &self.config.architecture);
         let (width, head) = (config.width, config.head_width());
         let (q, kv) = (config.query_width(), config.kv_width());
-        let (bias, output) = (options.attention_bias.on_inputs(), options.attention_bias.on_output());
+        let (bias, output) =
+            (options.attention_bias.on_inputs(), options.attention_bias.on_output());
         let mut inner = |name: &str, size, bias| {
             self.projection(format!("{prefix}.{name}"), [width, size], bias, Matrix::Inner)
         };

@@ -37,7 +37,11 @@ impl TransformerConfig {
     #[must_use]
     pub fn training_floats(&self, rows: usize, tokens: usize, scored: usize) -> usize {
         let scores = 3 * self.heads * tokens;
-        let token = 11 * self.width + 6 * self.query_width() + 6 * self.kv_width() + 5 * self.mlp_width + scores;
+        let token = 11 * self.width
+            + 6 * self.query_width()
+            + 6 * self.kv_width()
+            + 5 * self.mlp_width
+            + scores;
         let logits = 3 * rows * scored * self.vocabulary;
         rows * tokens * (self.layers * token + 3 * self.width) + logits
     }
@@ -55,7 +59,6 @@ impl TransformerConfig {
         let block = 6 * self.width + 4 * self.mlp_width + 3 * self.heads * columns;
         rows * (tokens * block + 4 * self.vocabulary)
     }
-
 }
 
 #[cfg(test)]

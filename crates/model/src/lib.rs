@@ -7,8 +7,9 @@
 //!   `[B, T, V]` never exists.
 //! - [`KvCache`] has ragged rows: [`fork`](KvCache::fork) shares a prompt's prefix among its
 //!   completions, [`retain`](KvCache::retain) and [`admit`](KvCache::admit) batch continuously.
-//! - [`Transformer`] is a decoder of the Qwen2 shape; [`TabularPolicy`] is a softmax table, exact
-//!   and instant, for tests and simulations.
+//! - [`Transformer`] is a decoder whose [`Architecture`] covers the families of [`Family`];
+//!   [`ModelFolder`] loads one from a Hugging Face checkpoint and [`Export`] writes one.
+//! - [`TabularPolicy`] is a softmax table, exact and instant, for tests and simulations.
 //!
 //! Token ids are checked on the host before they are uploaded ([`ModelLimits::check`]): gathers on
 //! a GPU read out of bounds silently.
@@ -31,10 +32,12 @@ mod build;
 mod cache;
 mod causal_lm;
 mod config;
+mod folder;
 mod footprint;
 mod initial;
 mod mask;
 mod mlp;
+mod model_config;
 mod norm;
 mod parameters;
 mod projection;
@@ -54,6 +57,12 @@ pub use causal_lm::KvCache;
 pub use causal_lm::ModelError;
 pub use causal_lm::ModelLimits;
 pub use config::TransformerConfig;
+pub use folder::Export;
+pub use folder::ModelFolder;
+pub use folder::WeightsError;
+pub use model_config::ConfigError;
+pub use model_config::Family;
+pub use model_config::ModelConfig;
 pub use rope::RopeScaling;
 pub use tabular::TabularCache;
 pub use tabular::TabularPolicy;

@@ -21,12 +21,7 @@ pub(crate) fn causal_bias(time: usize, window: Option<usize>, device: &Device) -
 /// row's own columns.
 ///
 /// A row's columns need not be neighbours in the cache, so tokens are counted and not columns.
-pub(crate) fn windowed(
-    bias: Tensor<4>,
-    own: Tensor<2>,
-    time: usize,
-    window: usize,
-) -> Tensor<4> {
+pub(crate) fn windowed(bias: Tensor<4>, own: Tensor<2>, time: usize, window: usize) -> Tensor<4> {
     let [batch, columns] = own.dims();
     let count = own.equal_elem(0.0).int().cumsum(1);
     let queries = count.clone().narrow(1, columns - time, time).reshape([batch, 1, time, 1]);

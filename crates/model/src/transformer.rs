@@ -91,11 +91,7 @@ impl Transformer {
     }
 
     /// What the layers see at `positions`, where `bias` is the bias of a number of last tokens.
-    fn views(
-        &self,
-        positions: Tensor<2, Int>,
-        bias: impl Fn(Option<usize>) -> Tensor<4>,
-    ) -> Views {
+    fn views(&self, positions: Tensor<2, Int>, bias: impl Fn(Option<usize>) -> Tensor<4>) -> Views {
         let angles = self.rotary.at(positions.clone());
         let global = View { angles, bias: bias(None) };
         let Some(window) = &self.config.architecture.window else {
