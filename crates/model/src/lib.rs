@@ -7,8 +7,9 @@
 //!   `[B, T, V]` never exists.
 //! - [`KvCache`] has ragged rows: [`fork`](KvCache::fork) shares a prompt's prefix among its
 //!   completions, [`retain`](KvCache::retain) and [`admit`](KvCache::admit) batch continuously.
-//! - [`Transformer`] is a decoder of the Qwen2 shape; [`TabularPolicy`] is a softmax table, exact
-//!   and instant, for tests and simulations.
+//! - [`Transformer`] is a decoder whose [`Architecture`] covers the families of [`Family`];
+//!   [`ModelFolder`] loads one from a Hugging Face checkpoint and [`Export`] writes one.
+//! - [`TabularPolicy`] is a softmax table, exact and instant, for tests and simulations.
 //! - [`Tokenizer`] and [`ChatTemplate`] read those of Hugging Face checkpoints.
 //!
 //! Token ids are checked on the host before they are uploaded ([`ModelLimits::check`]): gathers on
@@ -33,12 +34,14 @@ mod cache;
 mod causal_lm;
 mod chat;
 mod config;
+mod folder;
 mod footprint;
 mod initial;
 mod json_file;
 mod lora;
 mod mask;
 mod mlp;
+mod model_config;
 mod norm;
 mod parameters;
 mod projection;
@@ -62,11 +65,17 @@ pub use chat::ChatMessage;
 pub use chat::ChatTemplate;
 pub use chat::Conversation;
 pub use config::TransformerConfig;
+pub use folder::Export;
+pub use folder::ModelFolder;
+pub use folder::WeightsError;
 pub use json_file::FileError;
 pub use lora::LoraConfig;
 pub use lora::LoraError;
 pub use lora::LoraTarget;
 pub use lora::trainable_parameters;
+pub use model_config::ConfigError;
+pub use model_config::Family;
+pub use model_config::ModelConfig;
 pub use rope::RopeScaling;
 pub use tabular::TabularCache;
 pub use tabular::TabularPolicy;
