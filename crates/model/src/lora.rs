@@ -174,11 +174,10 @@ impl Adapter {
         Self { lora_a: matrix(a, [input, rank]), lora_b: matrix(b, [rank, output]), scale }
     }
 
-    /// `[N, in]` -> `[N, out]`, in the precision of `x`.
+    /// `[N, in]` -> `[N, out]` in `f32`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let dtype = x.dtype();
         let inner = in_dtype(x, DType::F32).matmul(self.lora_a.val()) * self.scale;
-        in_dtype(inner.matmul(self.lora_b.val()), dtype)
+        inner.matmul(self.lora_b.val())
     }
 }
 

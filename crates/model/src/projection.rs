@@ -1,9 +1,10 @@
 //! A linear map with an optional bias.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, module::linear};
+use burn::tensor::{DType, Tensor, module::linear};
 
 use crate::lora::Adapter;
+use crate::norm::in_dtype;
 
 /// `x W + b` with `W` of `[in, out]`: checkpoints of Hugging Face hold it transposed.
 #[derive(Module, Debug)]
@@ -21,10 +22,11 @@ impl Projection {
     /// of the batch and a sum over them.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let bias = self.bias.as_ref().map(Param::val);
-        match &self.adapter {
-            Some(adapter) => linear(x.clone(), self.weight.val(), bias) + adapter.forward(x),
-            None => linear(x, self.weight.val(), bias),
-        }
+        let Some(adapter) = &self.adapter else { return linear(x, self.weight.val(), bias) };
+        let dtype = x.dtype();
+        let y = in_dtype(linear(x.clone(), self.weight.val(), bias), DType::F32);
+        // The sum is rounded once.
+        in_dtype(y + adapter.forward(x), dtype)
     }
 
     /// Width of the output.
