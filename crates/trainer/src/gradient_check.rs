@@ -70,8 +70,8 @@ mod tests {
         let error = require_gradients(&parts, &gradients(parts.used.val() * 2.0)).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "1 parameter got no gradient in the first update, so it would never train: forgotten. \
-             Freeze it, or use it in the model"
+            "no gradient reached forgotten in the first update, so training would leave them as they \
+             are: freeze them, or use them in the model"
         );
     }
 }
