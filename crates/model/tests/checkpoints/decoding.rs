@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use fireproof_model::{CausalLm, KvCache, Transformer};
 
-use crate::golden::{assert_near, ints, on_every_device, padded, values};
+use crate::golden::{assert_near, cases, ints, on_every_device, padded, values};
 
 /// Logits after each row's last token, by the full forward pass on that row alone.
 fn full(model: &Transformer, row: &[u32], device: &Device) -> Vec<f32> {
@@ -67,4 +67,14 @@ fn decoding_ragged_rows_equals_the_full_forward_pass() {
             }
         }
     });
+}
+
+#[test]
+#[should_panic(expected = "row 1 has positions [0, 0, 1], which do not count from 0: pad rows on")]
+fn left_padding_is_refused() {
+    let device = &fireproof_kernels::test_devices()[0].device;
+    let model = cases()[0].load(device);
+    let tokens = ints(&[vec![5, 6, 7], vec![0, 6, 7]], device);
+    let positions = ints(&[vec![0, 1, 2], vec![0, 0, 1]], device);
+    let _ = model.hidden(tokens, positions);
 }
