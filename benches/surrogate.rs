@@ -76,6 +76,7 @@ impl Inputs {
             advantages,
             weights,
             mask,
+            plan: Vec::new(),
         };
         (logprobs.clone(), PolicyBatch::new(logprobs, None, constants))
     }

@@ -71,10 +71,20 @@ where
     }
 }
 
-/// An estimator that returned something unusable.
+/// Rewards that no estimator gets to see, or an estimator that returned something unusable.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdvantageError {
+    /// A reward is NaN or infinite.
+    #[error("the reward of completion {completion} of prompt {prompt} is {reward}")]
+    RewardNotFinite {
+        /// The group.
+        prompt: PromptId,
+        /// Index of the completion.
+        completion: usize,
+        /// The reward.
+        reward: f32,
+    },
     /// The number of rows is not the number of groups.
     #[error("{estimator} returned advantages for {found} groups, the step has {groups}")]
     GroupCount {
@@ -118,14 +128,23 @@ pub enum AdvantageError {
     },
 }
 
-/// Runs an estimator and checks that every completion got one finite advantage.
+/// Runs an estimator on finite rewards and checks that every completion got one finite advantage.
+///
+/// Rewards are checked before the estimator runs: a rule that compares rewards or takes a maximum
+/// could turn NaN into an innocent 0.
 ///
 /// # Errors
-/// [`AdvantageError`] names the estimator, the group and the value.
+/// [`AdvantageError`] names the group and the reward, or the estimator, the group and the value.
 pub fn checked_advantages(
     estimator: &dyn AdvantageEstimator,
     step: &StepView<'_>,
 ) -> Result<Vec<Vec<f32>>, AdvantageError> {
+    for group in step.groups {
+        if let Some(completion) = group.rewards.iter().position(|reward| !reward.is_finite()) {
+            let (prompt, reward) = (group.prompt, group.rewards[completion]);
+            return Err(AdvantageError::RewardNotFinite { prompt, completion, reward });
+        }
+    }
     let advantages = estimator.advantages(step);
     let name = || format!("{estimator:?}");
     if advantages.len() != step.groups.len() {

@@ -2,8 +2,9 @@
 
 use fireproof_trajectory::{GroupView, StepView};
 
-use crate::baseline::{Ddof, scaled_deviations, z_scores};
 use crate::estimator::AdvantageEstimator;
+use crate::groups::by_correctness;
+use crate::z_score::Ddof;
 
 /// Which completions share a mean and a standard deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +44,9 @@ pub enum NormScope {
 /// };
 /// let step = StepView { groups: &[group], step: 0, steps: 1 };
 /// // Mean and population std are 1/2, so z is 1 and -1; the wrong half is halved.
-/// let found = PairWeighted { lambda_negative: 0.5, ddof: Ddof::Population, epsilon: 0.0, ..Default::default() }.advantages(&step).remove(0);
-/// for (found, expected) in found.iter().zip([1.0, 1.0, -0.5, -0.5]) {
-///     assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
-/// }
+/// let population = PairWeighted { ddof: Ddof::Population, epsilon: 0.0, ..Default::default() };
+/// let found = PairWeighted { lambda_negative: 0.5, ..population }.advantages(&step);
+/// assert_eq!(found, [[1.0, 1.0, -0.5, -0.5]]);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PairWeighted {
@@ -79,41 +79,43 @@ impl Default for PairWeighted {
 }
 
 impl PairWeighted {
-    fn normalise(&self, outcomes: &[f64]) -> Vec<f64> {
-        match self.scope {
-            NormScope::GroupMeanOnly => scaled_deviations(outcomes, |_| 1.0),
-            NormScope::Group | NormScope::Pair => z_scores(outcomes, self.ddof, self.epsilon),
+    /// Advantages of right and of wrong completions of groups that are normalised together.
+    fn values(&self, groups: &[GroupView<'_>]) -> (f64, f64) {
+        let count = groups.iter().map(GroupView::len).sum::<usize>();
+        let successes = groups.iter().map(GroupView::successes).sum::<usize>();
+        if successes == 0 || successes == count {
+            return (0.0, 0.0);
         }
-    }
-
-    /// Advantages of groups that are normalised together.
-    fn together(&self, groups: &[GroupView<'_>]) -> Vec<Vec<f32>> {
-        let (right, wrong) = if self.weight_after_norm {
-            (1.0, 0.0)
+        let rho = successes as f64 / count as f64;
+        let gap =
+            if self.weight_after_norm { 1.0 } else { self.lambda_positive + self.lambda_negative };
+        // Two values, `gap` apart, of which the share `rho` is the upper one.
+        let scale = match self.scope {
+            NormScope::GroupMeanOnly => 1.0,
+            NormScope::Group | NormScope::Pair => {
+                let squares = gap * gap * rho * (1.0 - rho) * count as f64;
+                let degrees = (count - self.ddof.value()) as f64;
+                1.0 / ((squares / degrees).sqrt() + self.epsilon)
+            }
+        };
+        let (right, wrong) = (gap * (1.0 - rho) * scale, -gap * rho * scale);
+        if self.weight_after_norm {
+            (self.lambda_positive * right, self.lambda_negative * wrong)
         } else {
-            (self.lambda_positive, -self.lambda_negative)
-        };
-        let outcomes: Vec<f64> = groups
-            .iter()
-            .flat_map(|group| group.correct)
-            .map(|correct| if *correct { right } else { wrong })
-            .collect();
-        let mut advantages = self.normalise(&outcomes).into_iter().map(|a| match a {
-            _ if !self.weight_after_norm => a,
-            _ if a > 0.0 => a * self.lambda_positive,
-            _ => a * self.lambda_negative,
-        });
-        let take = |group: &GroupView<'_>| {
-            advantages.by_ref().take(group.len()).map(|a| a as f32).collect()
-        };
-        groups.iter().map(take).collect()
+            (right, wrong)
+        }
     }
 }
 
 impl AdvantageEstimator for PairWeighted {
     fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
         let size = if self.scope == NormScope::Pair { 2 } else { 1 };
-        step.groups.chunks(size).flat_map(|groups| self.together(groups)).collect()
+        let mut rows = Vec::with_capacity(step.groups.len());
+        for together in step.groups.chunks(size) {
+            let (right, wrong) = self.values(together);
+            rows.extend(together.iter().map(|g| by_correctness(g.correct, right, wrong)));
+        }
+        rows
     }
 
     fn uses_rewards(&self) -> bool {

@@ -1,10 +1,20 @@
 //! Asymmetric prompt weighting (arXiv 2602.11128): how hard each success rate pulls.
 
+mod family;
+
 use std::fmt::Debug;
 
 use fireproof_trajectory::{GroupView, StepView};
 
+pub use self::family::DeviationR;
+pub use self::family::FocalR;
+pub use self::family::LinearR;
+pub use self::family::PlateauR;
+pub use self::family::SqrtR;
+pub use self::family::UniformR;
+pub use self::family::VarianceR;
 use crate::estimator::AdvantageEstimator;
+use crate::groups::{by_correctness, success_rate};
 
 /// How hard a prompt of success rate `rho` pulls: the effective coefficient `c(rho)`.
 ///
@@ -22,6 +32,12 @@ pub trait PromptWeighting: Debug + Send + Sync {
     /// `c(rho)` for `rho` from 0 to 1, finite at both ends.
     fn coefficient(&self, rho: f64) -> f64;
 
+    /// `omega(rho) = c(rho) / (rho (1 - rho))`, the gap between the advantages of right and wrong;
+    /// infinite or NaN at the ends.
+    fn weight(&self, rho: f64) -> f64 {
+        self.coefficient(rho) / (rho * (1.0 - rho))
+    }
+
     /// Advantage of a right completion; 0 at `rho = 0`, where there is none.
     fn right(&self, rho: f64) -> f64 {
         if rho > 0.0 { self.coefficient(rho) / rho } else { 0.0 }
@@ -36,28 +52,21 @@ pub trait PromptWeighting: Debug + Send + Sync {
     }
 }
 
-/// Linear-R: `c = 1 - rho`, `omega = 1/rho`. `A(right) = (1-rho)/rho`, `A(wrong) = -1`.
-///
-/// Source: arXiv 2602.11128 (confidence HIGH: several independent readings agree).
-#[derive(Clone, Copy, Debug)]
-pub struct LinearR;
-
-/// Sqrt-R: `c = sqrt(1 - rho)`, `omega = 1/(rho sqrt(1-rho))`.
-/// `A(right) = sqrt(1-rho)/rho`, `A(wrong) = -1/sqrt(1-rho)`.
-///
-/// Source: arXiv 2602.11128 (confidence MED-HIGH: combined from two readings).
-#[derive(Clone, Copy, Debug)]
-pub struct SqrtR;
-
-impl PromptWeighting for LinearR {
+impl PromptWeighting for Box<dyn PromptWeighting> {
     fn coefficient(&self, rho: f64) -> f64 {
-        1.0 - rho
+        (**self).coefficient(rho)
     }
-}
 
-impl PromptWeighting for SqrtR {
-    fn coefficient(&self, rho: f64) -> f64 {
-        (1.0 - rho).sqrt()
+    fn weight(&self, rho: f64) -> f64 {
+        (**self).weight(rho)
+    }
+
+    fn right(&self, rho: f64) -> f64 {
+        (**self).right(rho)
+    }
+
+    fn wrong(&self, rho: f64) -> f64 {
+        (**self).wrong(rho)
     }
 }
 
@@ -111,10 +120,8 @@ impl<W: PromptWeighting> PromptWeighted<W> {
         if successes == 0 && !keep_zero {
             return vec![0.0; group.len()];
         }
-        // In f64 from the counts: the f32 success rate would round 1 - rho.
-        let rho = successes as f64 / group.len().max(1) as f64;
-        let (right, wrong) = (self.weighting.right(rho) as f32, self.weighting.wrong(rho) as f32);
-        group.correct.iter().map(|correct| if *correct { right } else { wrong }).collect()
+        let rho = success_rate(group);
+        by_correctness(group.correct, self.weighting.right(rho), self.weighting.wrong(rho))
     }
 }
 

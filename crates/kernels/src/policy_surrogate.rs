@@ -15,7 +15,10 @@ use burn::backend::{
 use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
-use crate::primitive::{accumulate, bool_dtype, greater, indicator, keep_where, lower};
+
+mod reference;
+
+pub(crate) use reference::reference;
 
 /// Nothing was clipped.
 pub const CLIP_NONE: f32 = 0.0;
@@ -32,22 +35,37 @@ pub enum SurrogateKind {
     /// The clipped importance-ratio surrogate of PPO, GRPO and DAPO.
     Clipped {
         /// Clip below `1 - epsilon_low`.
-        epsilon_low: f32,
+        epsilon_low: f64,
         /// Clip above `1 + epsilon_high`.
-        epsilon_high: f32,
+        epsilon_high: f64,
         /// Hard dual clip (arXiv 1912.09729, verl): for `A < 0` the loss is at most `-A cap`, and
         /// above it there is no gradient.
-        dual_clip: Option<f32>,
+        dual_clip: Option<f64>,
     },
     /// ASPO (arXiv 2510.06062), paper form: the ratio flipped for positive advantages, a hard mask
     /// and a soft dual clip that keeps the gradient.
     Aspo {
         /// Mask below `1 - epsilon_low` for negative advantages.
-        epsilon_low: f32,
+        epsilon_low: f64,
         /// Mask above `1 + epsilon_high` for positive advantages.
-        epsilon_high: f32,
+        epsilon_high: f64,
         /// The weight is at most this.
-        cap: f32,
+        cap: f64,
+    },
+    /// The log-likelihood, weighted by the clipped ratio without a gradient in the weight: CISPO
+    /// (arXiv 2506.13585), and with the bounds 0 and infinity importance-weighted REINFORCE.
+    Cispo {
+        /// The weight is at least this; 0 for no bound.
+        lowest: f64,
+        /// The weight is at most this; infinity for no bound.
+        highest: f64,
+    },
+    /// A soft gate in place of the clip: SAPO (arXiv 2511.20347).
+    Sapo {
+        /// Steepness of the gate where the advantage is positive.
+        tau_positive: f64,
+        /// Steepness of the gate elsewhere.
+        tau_negative: f64,
     },
 }
 
@@ -57,8 +75,9 @@ pub struct SurrogateRule {
     /// Which surrogate.
     pub kind: SurrogateKind,
     /// Log-ratios are held within plus or minus this (verl 20; TRL none). Outside, the clipped
-    /// surrogate has no gradient, as for a clamp; ASPO's capped weight keeps its own.
-    pub log_ratio_limit: Option<f32>,
+    /// and SAPO's surrogates have no gradient, as for a clamp; a weight that carries no gradient
+    /// (ASPO at its cap, CISPO) keeps its own.
+    pub log_ratio_limit: Option<f64>,
 }
 
 /// What [`policy_surrogate`] gives, each `[B, T]`; only the loss is differentiable.
@@ -85,9 +104,14 @@ pub struct PolicySurrogate {
 /// ASPO     A < 0: w = R, masked for R < 1-low           A > 0: w = 1/R, masked for R > 1+high
 ///          loss = -A min(w, cap), w held at its value on the edge where masked
 ///          d loss / d logprob = -A min(w, cap), or 0 where masked
+///
+/// CISPO    w = clip(R, lowest, highest):  loss = -A w logprob;  d loss / d logprob = -A w
+///
+/// SAPO     s = sigmoid(tau (R - 1)):  loss = -(4 / tau) s A;  d loss / d logprob = -4 s (1 - s) R A
 /// ```
 ///
-/// Sources: PPO's clip (arXiv 1707.06347), the dual clip (arXiv 1912.09729), ASPO (arXiv 2510.06062).
+/// Sources: PPO's clip (arXiv 1707.06347), the dual clip (arXiv 1912.09729), ASPO (arXiv 2510.06062),
+/// CISPO (arXiv 2506.13585), SAPO (arXiv 2511.20347).
 ///
 /// ```
 /// use burn::tensor::Tensor;
@@ -110,7 +134,7 @@ pub struct PolicySurrogate {
 /// and its gradient are exactly 0, whatever stands in the other inputs (NaN and infinity included).
 ///
 /// Departure: for ASPO the *value* of the loss is the continuous `-A min(w, cap)` with `w` held at
-/// the mask's edge; papers and released code differ in it, and only gradients are comparable.
+/// the mask's edge; papers and released code differ in it, and only gradients are comparable. CISPO's value is the raw `-A w logprob`, as in TRL and verl.
 ///
 /// # Shapes
 /// All inputs and outputs `[B, T]`; `mask` is 1 at tokens that count and 0 elsewhere.
@@ -148,123 +172,7 @@ pub fn policy_surrogate(
     }
 }
 
-type Outputs<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
-
-/// The body for every backend.
-pub(crate) fn reference<B: Backend>(
-    logprobs: FloatTensor<B>,
-    behaviour: FloatTensor<B>,
-    advantages: FloatTensor<B>,
-    mask: FloatTensor<B>,
-    rule: SurrogateRule,
-) -> Outputs<B> {
-    let difference = B::float_sub(accumulate::<B>(logprobs), accumulate::<B>(behaviour));
-    let difference = keep_where::<B>(difference, &mask, 0.0);
-    let advantages = keep_where::<B>(accumulate::<B>(advantages), &mask, 0.0);
-    let (limited, outside) = limit::<B>(difference, rule.log_ratio_limit);
-    let ratio = B::float_exp(limited);
-    let (loss, derivative, clip) = match rule.kind {
-        SurrogateKind::Clipped { epsilon_low, epsilon_high, dual_clip } => {
-            let bounds = [epsilon_low, epsilon_high];
-            let (loss, derivative, clip) =
-                clipped::<B>(&ratio, advantages.clone(), bounds, dual_clip);
-            let derivative = match outside {
-                Some(outside) => B::float_mask_fill(derivative, outside, 0.0f32.into()),
-                None => derivative,
-            };
-            // Without a limit a ratio can be infinite, and infinity times 0 is NaN.
-            let keep = B::float_abs(advantages);
-            (keep_where::<B>(loss, &keep, 0.0), keep_where::<B>(derivative, &keep, 0.0), clip)
-        }
-        // Beyond any sensible limit its tokens are masked or at the cap, whose gradient stays.
-        SurrogateKind::Aspo { epsilon_low, epsilon_high, cap } => {
-            aspo::<B>(&ratio, advantages, [epsilon_low, epsilon_high], cap)
-        }
-    };
-    (loss, derivative, ratio, clip)
-}
-
-/// The log-ratio within its limit, and where it lay outside.
-fn limit<B: Backend>(
-    difference: FloatTensor<B>,
-    limit: Option<f32>,
-) -> (FloatTensor<B>, Option<burn::backend::tensor::BoolTensor<B>>) {
-    let Some(limit) = limit else { return (difference, None) };
-    let outside = greater::<B>(B::float_abs(difference.clone()), limit);
-    (B::float_clamp(difference, (-limit).into(), limit.into()), Some(outside))
-}
-
-/// (loss, derivative, clip code) of the clipped surrogate.
-fn clipped<B: Backend>(
-    ratio: &FloatTensor<B>,
-    advantages: FloatTensor<B>,
-    [epsilon_low, epsilon_high]: [f32; 2],
-    dual_clip: Option<f32>,
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let bounded =
-        B::float_clamp(ratio.clone(), (1.0 - epsilon_low).into(), (1.0 + epsilon_high).into());
-    let plain = B::float_mul(ratio.clone(), advantages.clone());
-    let held = B::float_mul(bounded, advantages.clone());
-    let dtype = bool_dtype::<B>(&plain);
-    let active = B::float_lower(held.clone(), plain.clone(), dtype);
-    let objective = B::float_mask_where(plain.clone(), active.clone(), held);
-    let mut loss = B::float_neg(objective);
-    let mut derivative = B::float_mask_fill(B::float_neg(plain), active.clone(), 0.0f32.into());
-
-    let sided = clip_side::<B>(&advantages);
-    let untouched = B::float_mul_scalar(sided.clone(), CLIP_NONE.into());
-    let mut clip = B::float_mask_where(untouched, active, sided);
-    if let Some(cap) = dual_clip {
-        let bound = B::float_mul_scalar(advantages.clone(), (-cap).into());
-        let above = B::float_greater(loss.clone(), bound.clone(), dtype);
-        let capped = B::bool_and(above, lower::<B>(advantages, 0.0));
-        loss = B::float_mask_where(loss, capped.clone(), bound);
-        derivative = B::float_mask_fill(derivative, capped.clone(), 0.0f32.into());
-        clip = B::float_mask_fill(clip, capped, CLIP_DUAL.into());
-    }
-    (loss, derivative, clip)
-}
-
-/// (loss, derivative, clip code) of ASPO.
-fn aspo<B: Backend>(
-    ratio: &FloatTensor<B>,
-    advantages: FloatTensor<B>,
-    [epsilon_low, epsilon_high]: [f32; 2],
-    cap: f32,
-) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
-    let positive = greater::<B>(advantages.clone(), 0.0);
-    let high = greater::<B>(ratio.clone(), 1.0 + epsilon_high);
-    let low = lower::<B>(ratio.clone(), 1.0 - epsilon_low);
-    let raised = B::float_clamp_min(ratio.clone(), (1.0 - epsilon_low).into());
-    let flipped = B::float_recip(B::float_clamp_max(ratio.clone(), (1.0 + epsilon_high).into()));
-    let weight = B::float_mask_where(raised, positive.clone(), flipped);
-    let dual = greater::<B>(weight.clone(), cap);
-    let weight = B::float_clamp_max(weight, cap.into());
-    let loss = B::float_neg(B::float_mul(weight, advantages.clone()));
-
-    let negative = lower::<B>(advantages.clone(), 0.0);
-    let masked = B::bool_or(B::bool_and(positive, high), B::bool_and(negative, low));
-    let derivative = B::float_mask_fill(loss.clone(), masked.clone(), 0.0f32.into());
-
-    // A token without an advantage is never called clipped.
-    let sided = clip_side::<B>(&advantages);
-    let untouched = B::float_mul_scalar(sided.clone(), CLIP_NONE.into());
-    let clip = B::float_mask_where(untouched, masked, sided.clone());
-    let counted = B::bool_and(dual, greater::<B>(sided, 0.0));
-    let clip = B::float_mask_fill(clip, counted, CLIP_DUAL.into());
-    (loss, derivative, clip)
-}
-
-/// [`CLIP_LOW`] where the advantage is negative, [`CLIP_HIGH`] where it is positive, else 0.
-fn clip_side<B: Backend>(advantages: &FloatTensor<B>) -> FloatTensor<B> {
-    let dtype = advantages.dtype().into();
-    let negative = indicator::<B>(lower::<B>(advantages.clone(), 0.0), dtype);
-    let positive = indicator::<B>(greater::<B>(advantages.clone(), 0.0), dtype);
-    B::float_add(
-        B::float_mul_scalar(negative, CLIP_LOW.into()),
-        B::float_mul_scalar(positive, CLIP_HIGH.into()),
-    )
-}
+pub(crate) type Outputs<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
 #[derive(Debug)]
 struct PolicySurrogateBackward;

@@ -21,13 +21,13 @@ pub(crate) fn bool_dtype<B: Backend>(tensor: &FloatTensor<B>) -> BoolDType {
 }
 
 /// `tensor > threshold`, element by element.
-pub(crate) fn greater<B: Backend>(tensor: FloatTensor<B>, threshold: f32) -> BoolTensor<B> {
+pub(crate) fn greater<B: Backend>(tensor: FloatTensor<B>, threshold: f64) -> BoolTensor<B> {
     let dtype = bool_dtype::<B>(&tensor);
     B::float_greater_elem(tensor, threshold.into(), dtype)
 }
 
 /// `tensor < threshold`, element by element.
-pub(crate) fn lower<B: Backend>(tensor: FloatTensor<B>, threshold: f32) -> BoolTensor<B> {
+pub(crate) fn lower<B: Backend>(tensor: FloatTensor<B>, threshold: f64) -> BoolTensor<B> {
     let dtype = bool_dtype::<B>(&tensor);
     B::float_lower_elem(tensor, threshold.into(), dtype)
 }

@@ -15,6 +15,25 @@ pub struct BatchConstants {
     pub weights: Tensor<2>,
     /// 1 at tokens that train, 0 elsewhere.
     pub mask: Tensor<2>,
+    /// The fields of the loss's [`plan`](crate::PolicyLoss::plan), in order.
+    pub plan: Vec<Tensor<2>>,
+}
+
+impl BatchConstants {
+    /// Constants in which every token trains with weight 1, without a reference and without a plan;
+    /// set what differs by `BatchConstants { mask, ..BatchConstants::new(..) }`.
+    #[must_use]
+    pub fn new(behaviour_logprobs: Tensor<2>, advantages: Tensor<2>) -> Self {
+        let ones = behaviour_logprobs.ones_like();
+        Self {
+            behaviour_logprobs,
+            reference_logprobs: None,
+            advantages,
+            weights: ones.clone(),
+            mask: ones,
+            plan: Vec::new(),
+        }
+    }
 }
 
 /// A batch of completions as a loss sees it, each field `[B, T]`.
@@ -34,6 +53,8 @@ pub struct PolicyBatch {
     pub weights: Tensor<2>,
     /// 1 at tokens that train, 0 elsewhere.
     pub mask: Tensor<2>,
+    /// The fields of the loss's [`plan`](crate::PolicyLoss::plan), in order.
+    pub plan: Vec<Tensor<2>>,
 }
 
 impl PolicyBatch {
@@ -61,7 +82,27 @@ impl PolicyBatch {
             advantages: clean("advantages", constants.advantages),
             weights: clean("weights", constants.weights),
             mask: clean("mask", constants.mask),
+            plan: constants.plan.into_iter().map(|t| clean("a field of the plan", t)).collect(),
         }
+    }
+
+    /// The mean over the training tokens of each row, `[B, 1]`; 0 for a row that has none.
+    pub(crate) fn row_mean(&self, tokens: Tensor<2>) -> Tensor<2> {
+        let outside = self.mask.clone().lower_equal_scalar(0.0);
+        let count = self.mask.clone().sum_dim(1).clamp_min(1.0);
+        tokens.mask_fill(outside, 0.0).sum_dim(1) / count
+    }
+
+    /// A field of the plan.
+    ///
+    /// # Panics
+    /// If the plan is not the one of the loss that asks.
+    pub(crate) fn planned(&self, field: usize, loss: &str) -> Tensor<2> {
+        let fields = self.plan.len();
+        let found = self.plan.get(field);
+        found
+            .unwrap_or_else(|| panic!("{loss} needs its plan, but the batch has {fields} fields"))
+            .clone()
     }
 }
 

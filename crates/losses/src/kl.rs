@@ -5,8 +5,7 @@ use burn::tensor::Tensor;
 /// An estimator of `KL(policy || reference)` from one sampled token, with `d = logprob - reference`.
 ///
 /// Source: Schulman, "Approximating KL divergence" (2020); names and forms as in TRL and verl.
-/// Departure: verl and SkyRL clamp the exponent of k3 to ±20 and its value to ±10; nothing is
-/// clamped here, as in TRL.
+/// Nothing is clamped here, as in TRL; a [`KlGuard`] holds the values of verl and others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kl {
     /// `d`: unbiased, can be negative.
@@ -46,5 +45,54 @@ impl Kl {
             Self::K2 => difference * difference / 2.0,
             Self::K3 => (-difference).exp_m1() + difference,
         }
+    }
+}
+
+/// What peers add to an estimate of the divergence. The default adds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct KlGuard {
+    /// `d` is held within plus or minus this before the estimate (verl and SkyRL: 20 for k3; NeMo-RL
+    /// for all).
+    pub exponent_limit: Option<f64>,
+    /// The estimate is held within plus or minus this (verl and SkyRL: 10 for k3; OpenRLHF and
+    /// NeMo-RL for all).
+    pub value_limit: Option<f64>,
+    /// The estimate is multiplied by the importance ratio, gradient included, which makes it
+    /// unbiased off policy (DeepSeek-V3.2; TRL 1.16's default). Only in the loss.
+    pub times_ratio: bool,
+}
+
+impl KlGuard {
+    /// The estimate of each token within its limits, `[B, T]`; differentiable.
+    #[must_use]
+    pub fn estimate(self, kl: Kl, logprobs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {
+        let difference = logprobs - reference;
+        let held = match self.exponent_limit {
+            Some(limit) => difference.clamp(-limit, limit),
+            None => difference,
+        };
+        let zero = held.zeros_like();
+        let estimate = kl.estimate(held, zero);
+        match self.value_limit {
+            Some(limit) => estimate.clamp(-limit, limit),
+            None => estimate,
+        }
+    }
+
+    /// The estimate of one token on the host, within its limits.
+    ///
+    /// ```
+    /// use fireproof_losses::{Kl, KlGuard};
+    /// let verl = KlGuard { exponent_limit: Some(20.0), value_limit: Some(10.0), times_ratio: false };
+    /// // exp(5) - 1 - 5 is above 10.
+    /// assert_eq!(verl.of(Kl::K3, -6.0, -1.0), 10.0);
+    /// ```
+    #[must_use]
+    pub fn of(self, kl: Kl, logprob: f32, reference: f32) -> f32 {
+        let within = |value: f32, limit: Option<f64>| match limit {
+            Some(limit) => value.clamp(-limit as f32, limit as f32),
+            None => value,
+        };
+        within(kl.of(within(logprob - reference, self.exponent_limit), 0.0), self.value_limit)
     }
 }

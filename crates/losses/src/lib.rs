@@ -9,8 +9,17 @@
 //! | loss | source |
 //! |---|---|
 //! | [`ClippedSurrogate`] | PPO, GRPO 2402.03300, DAPO 2503.14476, dual clip 1912.09729 |
-//! | [`AspoSurrogate`] | ASPO 2510.06062, paper form |
+//! | [`AspoSurrogate`] | ASPO 2510.06062, paper form and released code |
 //! | [`Reinforce`] | Williams 1992, importance-weighted |
+//! | [`ClippedWeight`] | CISPO 2506.13585 |
+//! | [`SoftGate`] | SAPO 2511.20347 |
+//! | [`SequenceRatio`] | GSPO 2507.18071, by sequence and by token |
+//! | [`GeometricMean`] | GMPO 2507.20673 |
+//! | [`DivergenceMasked`] | DPPO 2602.04879, binary TV and KL |
+//! | [`PrefixMinimum`] | MinPRO 2601.22718 |
+//! | [`NegativeAware`] | NFT 2505.18116 |
+//! | [`CovarianceClipped`], [`CovarianceKl`] | Clip-Cov and KL-Cov 2505.22617 |
+//! | [`OffPolicyMasked`] | DeepSeek-V3.2's sequence mask, around any loss |
 //!
 //! [`weighted_grpo`] and [`aspo`] run from rewards to the loss without leaving the device.
 //!
@@ -20,13 +29,7 @@
 //!
 //! let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
 //! let one = |value: f32| Tensor::<2>::from_data([[value]], &device);
-//! let constants = BatchConstants {
-//!     behaviour_logprobs: one(-1.0),
-//!     reference_logprobs: None,
-//!     advantages: one(2.0),
-//!     weights: one(1.0),
-//!     mask: one(1.0),
-//! };
+//! let constants = BatchConstants::new(one(-1.0), one(2.0));
 //! let batch = PolicyBatch::new(one(-1.0), None, constants);
 //! // On policy the ratio is 1, so the loss is minus the advantage.
 //! let loss: f32 = ClippedSurrogate::default().surrogate(&batch).loss.into_scalar();
@@ -34,15 +37,34 @@
 //! ```
 
 mod batch;
+mod covariance;
+mod divergence;
 mod kl;
+mod mismatch;
+mod negative_aware;
+mod off_policy;
 mod on_device;
 mod penalty;
+mod policy_loss;
+mod prefix;
+mod quantile;
 mod reduction;
+mod sequence;
 mod surrogate;
+mod update;
 
 pub use batch::BatchConstants;
 pub use batch::PolicyBatch;
+pub use covariance::CovarianceClipped;
+pub use covariance::CovarianceKl;
+pub use divergence::Divergence;
+pub use divergence::DivergenceMasked;
 pub use kl::Kl;
+pub use kl::KlGuard;
+pub use mismatch::MismatchCorrection;
+pub use negative_aware::NegativeAware;
+pub use negative_aware::PromptWeight;
+pub use off_policy::OffPolicyMasked;
 pub use on_device::GroupBatch;
 pub use on_device::aspo;
 pub use on_device::weighted_grpo;
@@ -50,12 +72,22 @@ pub use penalty::KlPlace;
 pub use penalty::Objective;
 pub use penalty::Penalty;
 pub use penalty::objective;
+pub use policy_loss::Needs;
+pub use policy_loss::PolicyLoss;
+pub use policy_loss::Surrogate;
+pub use policy_loss::SurrogateStats;
+pub use prefix::PrefixMinimum;
 pub use reduction::Reduction;
 pub use reduction::RowShape;
+pub use sequence::GeometricMean;
+pub use sequence::SequenceGradient;
+pub use sequence::SequenceRatio;
 pub use surrogate::AspoSurrogate;
 pub use surrogate::ClippedSurrogate;
-pub use surrogate::Needs;
-pub use surrogate::PolicyLoss;
+pub use surrogate::ClippedWeight;
+pub use surrogate::EntropySplit;
 pub use surrogate::Reinforce;
-pub use surrogate::Surrogate;
-pub use surrogate::SurrogateStats;
+pub use surrogate::SoftGate;
+pub use update::TokenField;
+pub use update::UpdateRow;
+pub use update::UpdateView;

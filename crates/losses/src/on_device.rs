@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use fireproof_kernels::{GroupNormalization, group_normalize};
 
 use crate::batch::{BatchConstants, PolicyBatch};
+use crate::policy_loss::PolicyLoss;
 use crate::reduction::Reduction;
-use crate::surrogate::{AspoSurrogate, ClippedSurrogate, PolicyLoss};
+use crate::surrogate::{AspoSurrogate, ClippedSurrogate};
 
 /// Whole groups of completions with their rewards; row `p G + g` is completion `g` of prompt `p`.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub fn weighted_grpo(
 /// - output: `[1]`
 ///
 /// # Panics
-/// If the shapes disagree.
+/// If the shapes disagree, or the surrogate has an entropy split: entropies are on the host.
 #[must_use]
 pub fn aspo(
     batch: GroupBatch,
@@ -107,6 +108,7 @@ fn from_rewards(
         advantages: advantages.reshape([rows, 1]).expand([rows, tokens]),
         weights: reduction.device_weights(batch.mask.clone(), group),
         mask: batch.mask,
+        plan: Vec::new(),
     };
     let batch = PolicyBatch::new(batch.logprobs, None, constants);
     let surrogate = loss.surrogate(&batch);

@@ -133,7 +133,7 @@ impl<S: ParameterSource> Builder<'_, S> {
             true => Some(self.source.vector(&format!("{name}.bias"), shape[1], 0.0)?),
             false => None,
         };
-        Ok(Projection { weight, bias })
+        Ok(Projection { weight, bias, adapter: None })
     }
 
     /// A norm that starts as the identity.

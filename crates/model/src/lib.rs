@@ -10,6 +10,7 @@
 //! - [`Transformer`] is a decoder whose [`Architecture`] covers the families of [`Family`];
 //!   [`ModelFolder`] loads one from a Hugging Face checkpoint and [`Export`] writes one.
 //! - [`TabularPolicy`] is a softmax table, exact and instant, for tests and simulations.
+//! - [`Tokenizer`] and [`ChatTemplate`] read those of Hugging Face checkpoints.
 //!
 //! Token ids are checked on the host before they are uploaded ([`ModelLimits::check`]): gathers on
 //! a GPU read out of bounds silently.
@@ -31,10 +32,13 @@ mod attention;
 mod build;
 mod cache;
 mod causal_lm;
+mod chat;
 mod config;
 mod folder;
 mod footprint;
 mod initial;
+mod json_file;
+mod lora;
 mod mask;
 mod mlp;
 mod model_config;
@@ -56,10 +60,19 @@ pub use causal_lm::CausalLm;
 pub use causal_lm::KvCache;
 pub use causal_lm::ModelError;
 pub use causal_lm::ModelLimits;
+pub use chat::ChatError;
+pub use chat::ChatMessage;
+pub use chat::ChatTemplate;
+pub use chat::Conversation;
 pub use config::TransformerConfig;
 pub use folder::Export;
 pub use folder::ModelFolder;
 pub use folder::WeightsError;
+pub use json_file::FileError;
+pub use lora::LoraConfig;
+pub use lora::LoraError;
+pub use lora::LoraTarget;
+pub use lora::trainable_parameters;
 pub use model_config::ConfigError;
 pub use model_config::Family;
 pub use model_config::ModelConfig;

@@ -9,16 +9,17 @@ use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::selector::{PromptSelector, SelectError};
+use crate::pool::Pool;
+use crate::selector::{Need, PromptSelector, SelectError};
 
 const NAME: &str = "UniformWithoutReplacement";
 
 /// Every prompt once an epoch, each epoch in a new random order.
 ///
-/// A selection that crosses the end of an epoch still holds no prompt twice: prompts that it
-/// already holds move to the end of the new epoch.
+/// A selection that crosses the end of an epoch still holds no prompt twice: what this step already
+/// holds moves to the end of the new epoch.
 pub struct UniformWithoutReplacement {
-    pool: Vec<PromptId>,
+    pool: Pool,
     /// The prompts of this epoch that are still to come, last first.
     ahead: Vec<PromptId>,
     epochs: u64,
@@ -26,7 +27,7 @@ pub struct UniformWithoutReplacement {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
+struct Learned {
     epochs: u64,
     ahead: Vec<PromptId>,
 }
@@ -34,11 +35,8 @@ struct State {
 impl UniformWithoutReplacement {
     /// Selects from this pool; prompts that occur twice are kept once.
     #[must_use]
-    pub fn new(mut pool: Vec<PromptId>) -> Self {
-        // Sorted, so that the choice depends on the set of prompts and not on its order.
-        pool.sort_unstable();
-        pool.dedup();
-        Self { pool, ahead: Vec::new(), epochs: 0 }
+    pub fn new(pool: Vec<PromptId>) -> Self {
+        Self { pool: Pool::new(pool), ahead: Vec::new(), epochs: 0 }
     }
 
     /// Epochs begun so far.
@@ -47,23 +45,29 @@ impl UniformWithoutReplacement {
         self.epochs
     }
 
+    pub(crate) fn prompts(&self) -> &[PromptId] {
+        self.pool.prompts()
+    }
+
     fn begin_epoch(&mut self, held: &[PromptId], seed: u64) {
         self.epochs += 1;
-        self.ahead.clone_from(&self.pool);
+        self.ahead = self.pool.prompts().to_vec();
         self.ahead.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        if !held.is_empty() {
-            let held: HashSet<_> = held.iter().collect();
-            // `ahead` is taken from its end, so what must come late goes to the front (stably).
-            self.ahead.sort_by_key(|prompt| !held.contains(prompt));
-        }
+        let held: HashSet<_> = held.iter().collect();
+        // `ahead` is taken from its end, so what must come late goes to the front (stably): first
+        // what this selection holds, then what earlier ones of this step hold.
+        self.ahead.sort_by_key(|p| (!held.contains(p), !self.pool.is_taken(*p)));
     }
 }
 
 impl PromptSelector for UniformWithoutReplacement {
+    fn need(&mut self, _step: u64, _seed: u64) -> Need {
+        self.pool.begin_step();
+        Need::None
+    }
+
     fn select(&mut self, count: usize, seed: u64) -> Result<Vec<PromptId>, SelectError> {
-        if count > self.pool.len() {
-            return Err(SelectError::PoolTooSmall { asked: count, available: self.pool.len() });
-        }
+        self.pool.require(count)?;
         let mut selected = Vec::with_capacity(count);
         while selected.len() < count {
             match self.ahead.pop() {
@@ -71,20 +75,23 @@ impl PromptSelector for UniformWithoutReplacement {
                 None => self.begin_epoch(&selected, seed),
             }
         }
-        Ok(selected)
+        Ok(self.pool.take(selected))
     }
 
     fn state(&self) -> serde_json::Value {
-        serde_json::json!({ "epochs": self.epochs, "ahead": self.ahead })
+        self.pool.pack(NAME, &Learned { epochs: self.epochs, ahead: self.ahead.clone() })
     }
 
     fn restore(&mut self, state: serde_json::Value) -> Result<(), SelectError> {
-        let refuse = |reason: String| SelectError::State { selector: NAME, reason };
-        let state: State = serde_json::from_value(state).map_err(|e| refuse(e.to_string()))?;
-        if let Some(prompt) = state.ahead.iter().find(|p| self.pool.binary_search(p).is_err()) {
-            return Err(refuse(format!("prompt {prompt} is not in the pool")));
+        let unpacked = self.pool.unpack::<Learned>(NAME, state)?;
+        let ahead = &unpacked.learned.ahead;
+        self.pool.require_known(NAME, ahead.iter())?;
+        if ahead.iter().collect::<HashSet<_>>().len() < ahead.len() {
+            let reason = "a prompt is to come twice in one epoch".to_owned();
+            return Err(SelectError::State { selector: NAME, reason });
         }
-        (self.epochs, self.ahead) = (state.epochs, state.ahead);
+        let learned = self.pool.accept(unpacked);
+        (self.epochs, self.ahead) = (learned.epochs, learned.ahead);
         Ok(())
     }
 }

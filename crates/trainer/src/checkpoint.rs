@@ -94,6 +94,10 @@ pub(crate) struct State {
     model: Vec<String>,
     /// The selector's state.
     pub(crate) selector: serde_json::Value,
+    /// Credit assignment's state.
+    pub(crate) credit: serde_json::Value,
+    /// What the controller of each penalty has come to.
+    pub(crate) penalties: Vec<f64>,
     /// Length and checksum of every other file.
     files: BTreeMap<String, Check>,
 }
@@ -111,6 +115,8 @@ pub(crate) struct Parts<'a, M> {
     pub(crate) optimizer: &'a Optimizer,
     pub(crate) recipe: String,
     pub(crate) selector: serde_json::Value,
+    pub(crate) credit: serde_json::Value,
+    pub(crate) penalties: Vec<f64>,
     pub(crate) step: u64,
     pub(crate) version: u64,
 }
@@ -155,6 +161,8 @@ fn write_files<M: Module>(parts: &Parts<'_, M>, folder: &Path) -> Result<(), Str
         recipe: parts.recipe.clone(),
         model: describe(parts.policy),
         selector: parts.selector.clone(),
+        credit: parts.credit.clone(),
+        penalties: parts.penalties.clone(),
         files: names.map(check).collect::<Result<_, String>>()?,
     };
     let json = serde_json::to_string_pretty(&state).map_err(|error| error.to_string())?;

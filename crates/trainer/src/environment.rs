@@ -129,7 +129,7 @@ impl Environment {
                 sampling: SamplingParams { temperature: config.temperature },
                 stop: StopRules {
                     max_tokens: config.max_new_tokens,
-                    stop_tokens: vec![self.tokenizer.stop()],
+                    stop_tokens: self.tokenizer.stops().to_vec(),
                 },
                 seed,
                 step,

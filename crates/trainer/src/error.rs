@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use fireproof_advantage::AdvantageError;
+use fireproof_advantage::{AdvantageError, CreditError};
 use fireproof_model::TokenizerError;
 use fireproof_rollout::RolloutError;
-use fireproof_selection::SelectError;
+use fireproof_selection::{SelectError, TokenSelectError};
 use fireproof_trajectory::{PromptId, TrajectoryError};
 
 use crate::checkpoint::CheckpointError;
@@ -132,12 +132,18 @@ pub enum TrainError {
     /// The estimator returned something unusable.
     #[error(transparent)]
     Advantage(#[from] AdvantageError),
+    /// Credit assignment returned something unusable.
+    #[error(transparent)]
+    Credit(#[from] CreditError),
     /// The engine failed.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
     /// The selector failed.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// A token selector returned something unusable.
+    #[error(transparent)]
+    Tokens(#[from] TokenSelectError),
     /// A text could not be encoded or decoded.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

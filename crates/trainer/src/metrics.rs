@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use fireproof_losses::SurrogateStats;
 use fireproof_trajectory::{GroupView, ScoredGroup};
 use serde::{Deserialize, Serialize};
 
+use crate::trainer::Collected;
 use crate::update::UpdateStats;
 
 /// Everything measured in one step. Two runs with the same seed on flex differ in `time` alone.
@@ -24,8 +26,12 @@ pub struct StepMetrics {
     pub all_right: f32,
     /// Share of groups with only wrong completions.
     pub all_wrong: f32,
-    /// Groups that the filter let through.
+    /// Groups that train: let through by the filter, and not beyond the number asked for.
     pub groups_trained: usize,
+    /// Times that prompts were selected and generated for: more than 1 where the filter's groups are
+    /// replaced (dynamic sampling).
+    #[serde(default)]
+    pub generation_batches: usize,
     /// Completions that the verifier failed on.
     pub dropped_completions: usize,
     /// Groups lost to that.
@@ -206,6 +212,32 @@ impl StepMetrics {
             SuccessBin { successes, samples, groups, trained, right, wrong }
         };
         self.by_successes = bins.into_iter().map(bin).collect();
+    }
+
+    /// Adds what collecting the groups was like.
+    pub(crate) fn add_collected(&mut self, collected: &Collected) {
+        self.generation_batches = collected.batches;
+        self.dropped_completions = collected.dropped_completions;
+        self.dropped_groups = collected.dropped_groups;
+    }
+
+    /// Adds durations; `input` tokens went through the model in the updates.
+    pub(crate) fn add_times(
+        &mut self,
+        collected: &Collected,
+        train: Duration,
+        step: Duration,
+        input: usize,
+    ) {
+        let (train, generate) = (train.as_secs_f64(), collected.generate);
+        self.time = StepTimes {
+            step: step.as_secs_f64(),
+            generate,
+            verify: collected.verify,
+            train,
+            generate_tokens_per_second: collected.new_tokens as f64 / generate.max(1e-9),
+            train_tokens_per_second: input as f64 / train.max(1e-9),
+        };
     }
 
     /// Adds what the updates did.

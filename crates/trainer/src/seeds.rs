@@ -9,6 +9,12 @@ pub(crate) enum Purpose {
     Select = 2,
     /// Sampling completions that only a selector sees.
     Probe = 3,
+    /// Selecting and sampling in a later batch of a step.
+    Refill = 4,
+    /// Projecting gradients.
+    Sketch = 5,
+    /// What a loss draws at random in an update.
+    Update = 6,
 }
 
 /// An independent seed for a purpose at a step: the finaliser of `SplitMix64` over all three.

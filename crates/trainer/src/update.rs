@@ -2,37 +2,17 @@
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor, Transaction};
-use fireproof_losses::{BatchConstants, PolicyBatch, RowShape, SurrogateStats, objective};
+use fireproof_losses::{
+    BatchConstants, Penalty, PolicyBatch, RowShape, SurrogateStats, TokenField, UpdateRow,
+    UpdateView, objective,
+};
 use fireproof_model::CausalLm;
-use fireproof_selection::TokenSelector;
-use fireproof_trajectory::{Completion, TokenView};
+use fireproof_trajectory::CreditedView;
 
 use crate::error::TrainError;
 use crate::recipe::Recipe;
-use crate::score::{ScoredTokens, TokenBatch, microbatches};
-
-/// One completion with everything that training needs of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
-    /// Index of its prompt within the step.
-    pub(crate) prompt: usize,
-    pub(crate) prompt_tokens: &'a [u32],
-    pub(crate) completion: &'a Completion,
-    /// One advantage for each token.
-    pub(crate) advantages: Vec<f32>,
-    /// Log-probabilities under the reference policy, if one is used.
-    pub(crate) reference: Option<Vec<f32>>,
-}
-
-impl<'a> Row<'a> {
-    pub(crate) fn scored(&self) -> ScoredTokens<'a> {
-        ScoredTokens { prompt: self.prompt_tokens, tokens: &self.completion.tokens }
-    }
-
-    fn view(&self) -> TokenView<'_> {
-        TokenView { logprobs: &self.completion.logprobs, entropies: &self.completion.entropies }
-    }
-}
+use crate::row::Row;
+use crate::score::{ScoredTokens, TokenBatch, host_logprobs, microbatches};
 
 /// What an update did, summed over its tokens.
 #[derive(Clone, Debug, Default)]
@@ -55,61 +35,93 @@ pub(crate) struct Scoring {
     pub(crate) temperature: f32,
 }
 
-/// Gradient and statistics of one update over `rows`, for the tokens that `tokens` selects. `None`
-/// if no token is selected.
+/// One update: rows, which of their tokens train, the penalties as they are now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Update<'a> {
+    pub(crate) rows: &'a [Row<'a>],
+    pub(crate) selected: &'a [Vec<bool>],
+    pub(crate) penalties: &'a [Penalty],
+    /// Seed of what a loss draws at random.
+    pub(crate) seed: u64,
+}
+
+/// Gradient and statistics of one update. `None` if no token is selected.
 ///
-/// The shares of the loss are fixed for the whole update before it is split, so the split changes
-/// nothing but rounding.
+/// The shares of the loss and its plan are fixed for the whole update before it is split, so the
+/// split changes nothing but rounding.
 pub(crate) fn gradient<M: CausalLm>(
     policy: &M,
     recipe: &Recipe,
-    rows: &[Row<'_>],
-    tokens: &dyn TokenSelector,
+    update: Update<'_>,
     scoring: Scoring,
     device: &Device,
 ) -> Result<Option<(GradientsParams, UpdateStats)>, TrainError> {
-    let masks: Vec<Vec<f32>> = rows
-        .iter()
-        .map(|row| tokens.select(row.view()).into_iter().map(f32::from).collect())
-        .collect();
-    let shapes = row_shapes(rows, &masks);
+    let Update { rows, selected, .. } = update;
+    let shapes = row_shapes(rows, selected);
     if shapes.iter().all(|shape| shape.tokens == 0) {
         return Ok(None);
     }
     let weights = recipe.reduction.weights(&shapes);
+    let plan = plan(policy, recipe, update, scoring, device);
 
     let scored: Vec<ScoredTokens<'_>> = rows.iter().map(Row::scored).collect();
     let mut accumulated = GradientsAccumulator::new();
     let mut reads = Vec::new();
     let mut stats = UpdateStats::default();
     for batch in microbatches(&scored, scoring.tokens_per_microbatch) {
-        let part = Part { rows, masks: &masks, weights: &weights, batch: &batch };
+        let part = Part { update, plan: &plan, weights: &weights, batch: &batch };
         let (total, read) = part.objective(policy, recipe, scoring.temperature, device);
         accumulated.accumulate(policy, GradientsParams::from_grads(total.backward(), policy));
         reads.push(read);
-        let lengths = batch.iter().map(|row| rows[*row].prompt_tokens.len() + masks[*row].len());
-        stats.input_tokens += lengths.sum::<usize>();
+        let length = |row: &usize| rows[*row].prompt_tokens.len() + selected[*row].len();
+        stats.input_tokens += batch.iter().map(length).sum::<usize>();
     }
     read_stats(reads, &mut stats)?;
     Ok(Some((accumulated.grads(), stats)))
 }
 
+/// What the loss decides for the whole update.
+fn plan<M: CausalLm>(
+    policy: &M,
+    recipe: &Recipe,
+    update: Update<'_>,
+    scoring: Scoring,
+    device: &Device,
+) -> Vec<TokenField> {
+    let Scoring { tokens_per_microbatch, temperature } = scoring;
+    let current = recipe.needs().current.then(|| {
+        let scored: Vec<ScoredTokens<'_>> = update.rows.iter().map(Row::scored).collect();
+        host_logprobs(&policy.valid(), &scored, tokens_per_microbatch, temperature, device)
+    });
+    let credited: Vec<CreditedView<'_>> = update.rows.iter().map(Row::credited).collect();
+    let rows: Vec<UpdateRow<'_>> = credited
+        .into_iter()
+        .enumerate()
+        .map(|(index, credited)| UpdateRow {
+            credited,
+            selected: &update.selected[index],
+            current: current.as_ref().map(|current| current[index].as_slice()),
+        })
+        .collect();
+    recipe.loss.plan(&UpdateView { rows: &rows, seed: update.seed })
+}
+
 /// What a reduction needs to know, with prompts counted from 0 within the update.
-fn row_shapes(rows: &[Row<'_>], masks: &[Vec<f32>]) -> Vec<RowShape> {
+fn row_shapes(rows: &[Row<'_>], selected: &[Vec<bool>]) -> Vec<RowShape> {
     let mut prompts: Vec<usize> = rows.iter().map(|row| row.prompt).collect();
     prompts.sort_unstable();
     prompts.dedup();
-    let shape = |(row, mask): (&Row<'_>, &Vec<f32>)| RowShape {
+    let shape = |(row, selected): (&Row<'_>, &Vec<bool>)| RowShape {
         prompt: prompts.partition_point(|prompt| *prompt < row.prompt),
-        tokens: mask.iter().filter(|selected| **selected > 0.0).count(),
+        tokens: selected.iter().filter(|selected| **selected).count(),
     };
-    rows.iter().zip(masks).map(shape).collect()
+    rows.iter().zip(selected).map(shape).collect()
 }
 
 /// One micro-batch of an update.
 struct Part<'a> {
-    rows: &'a [Row<'a>],
-    masks: &'a [Vec<f32>],
+    update: Update<'a>,
+    plan: &'a [TokenField],
     weights: &'a [f32],
     batch: &'a [usize],
 }
@@ -125,13 +137,13 @@ impl Part<'_> {
         device: &Device,
     ) -> (Tensor<1>, Tensor<1>) {
         let scored: Vec<ScoredTokens<'_>> =
-            self.batch.iter().map(|row| self.rows[*row].scored()).collect();
+            self.batch.iter().map(|row| self.update.rows[*row].scored()).collect();
         let tokens = TokenBatch::new(&scored, policy.limits().context, device);
         let constants = self.constants(&tokens, device);
         let scores = tokens.score(policy, temperature);
         let entropies = recipe.needs().entropies.then_some(scores.entropies);
         let batch = PolicyBatch::new(scores.logprobs, entropies, constants);
-        let objective = objective(recipe.loss.as_ref(), &recipe.penalties, &batch);
+        let objective = objective(recipe.loss.as_ref(), self.update.penalties, &batch);
         // Both are 0 where masked, so the difference is too.
         let difference = batch.logprobs.clone().detach() - batch.behaviour_logprobs.clone();
         let read = Tensor::cat(
@@ -147,20 +159,30 @@ impl Part<'_> {
     }
 
     fn constants(&self, tokens: &TokenBatch, device: &Device) -> BatchConstants {
+        let Update { rows, selected, .. } = self.update;
         let spread = |of: &dyn Fn(usize) -> Vec<f32>| {
             let rows: Vec<Vec<f32>> = self.batch.iter().map(|row| of(*row)).collect();
             tokens.spread(rows.iter().map(Vec::as_slice), device)
         };
-        let has_reference = self.rows[self.batch[0]].reference.is_some();
+        let has_reference = rows[self.batch[0]].reference.is_some();
         BatchConstants {
-            behaviour_logprobs: spread(&|row| self.rows[row].completion.logprobs.clone()),
+            behaviour_logprobs: spread(&|row| rows[row].behaviour().to_vec()),
             reference_logprobs: has_reference
-                .then(|| spread(&|row| self.rows[row].reference.clone().unwrap_or_default())),
-            advantages: spread(&|row| self.rows[row].advantages.clone()),
-            weights: spread(&|row| {
-                self.masks[row].iter().map(|selected| selected * self.weights[row]).collect()
-            }),
-            mask: spread(&|row| self.masks[row].clone()),
+                .then(|| spread(&|row| rows[row].reference.clone().unwrap_or_default())),
+            advantages: spread(&|row| rows[row].advantages.clone()),
+            weights: spread(&|row| self.token_weights(row)),
+            mask: spread(&|row| selected[row].iter().map(|s| f32::from(*s)).collect()),
+            plan: self.plan.iter().map(|field| spread(&|row| field[row].clone())).collect(),
+        }
+    }
+
+    /// The share of each token of a row.
+    fn token_weights(&self, row: usize) -> Vec<f32> {
+        let selected = self.update.selected[row].iter();
+        let share = selected.map(|selected| f32::from(*selected) * self.weights[row]);
+        match &self.update.rows[row].trainer {
+            Some(scores) => share.zip(&scores.weights).map(|(share, w)| share * w).collect(),
+            None => share.collect(),
         }
     }
 }

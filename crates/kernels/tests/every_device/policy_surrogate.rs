@@ -16,6 +16,10 @@ const DUAL: SurrogateKind =
 const PLAIN: SurrogateKind =
     SurrogateKind::Clipped { epsilon_low: 0.2, epsilon_high: 0.28, dual_clip: None };
 
+const CISPO: SurrogateKind = SurrogateKind::Cispo { lowest: 0.5, highest: 2.0 };
+const SAPO: SurrogateKind = SurrogateKind::Sapo { tau_positive: 1.0, tau_negative: 1.05 };
+const KINDS: [SurrogateKind; 5] = [ASPO, DUAL, PLAIN, CISPO, SAPO];
+
 fn unlimited(kind: SurrogateKind) -> SurrogateRule {
     SurrogateRule { kind, log_ratio_limit: None }
 }
@@ -97,7 +101,7 @@ fn the_golden_batch_of_the_clipped_surrogate() {
 fn whatever_stands_at_masked_places_has_no_effect() {
     let garbage = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38];
     on_every_device(|device| {
-        for kind in [ASPO, DUAL, PLAIN] {
+        for kind in KINDS {
             for limit in [None, Some(20.0)] {
                 let rule = SurrogateRule { kind, log_ratio_limit: limit };
                 let run = run_masked(&garbage, &garbage, &garbage, &[0.0; 4], rule, device);
@@ -137,7 +141,7 @@ fn outside_the_log_ratio_limit_aspo_keeps_the_gradient_of_its_cap() {
 #[test]
 fn an_infinite_ratio_without_an_advantage_is_no_nan() {
     on_every_device(|device| {
-        for kind in [ASPO, DUAL, PLAIN] {
+        for kind in KINDS {
             let row = ([99.0, -120.0], [-1.0; 2], [0.0; 2], [1.0; 2]);
             let run = run_masked(&row.0, &row.1, &row.2, &row.3, unlimited(kind), device);
             assert!(run.gradient.iter().all(|g| *g == 0.0), "{kind:?}: {:?}", run.gradient);
@@ -149,7 +153,7 @@ fn an_infinite_ratio_without_an_advantage_is_no_nan() {
 #[test]
 fn a_zero_advantage_has_no_loss_no_gradient_and_no_clip() {
     on_every_device(|device| {
-        for kind in [ASPO, DUAL, PLAIN] {
+        for kind in KINDS {
             let run = run(&[0.1, 1.0, 5.0], &[0.0; 3], unlimited(kind), device);
             assert_eq!(run.gradient.iter().map(|g| g.abs()).collect::<Vec<_>>(), [0.0; 3]);
             assert_eq!(values(run.out.clip), [CLIP_NONE; 3], "{kind:?}");
@@ -160,7 +164,7 @@ fn a_zero_advantage_has_no_loss_no_gradient_and_no_clip() {
 #[test]
 fn on_policy_every_surrogate_has_the_gradient_of_reinforce() {
     on_every_device(|device| {
-        for kind in [ASPO, DUAL, PLAIN] {
+        for kind in KINDS {
             let run = run(&[1.0; 3], &[2.0, -0.5, 0.0], unlimited(kind), device);
             assert_close(&run.gradient, &[-2.0, 0.5, 0.0], 1e-6);
         }
@@ -172,25 +176,35 @@ fn oracle(kind: SurrogateKind, d: f64, a: f64) -> (f64, f64) {
     let r = d.exp();
     match kind {
         SurrogateKind::Clipped { epsilon_low, epsilon_high, dual_clip } => {
-            let (low, high) = (1.0 - f64::from(epsilon_low), 1.0 + f64::from(epsilon_high));
+            let (low, high) = (1.0 - epsilon_low, 1.0 + epsilon_high);
             let clipped = (a > 0.0 && r > high) || (a < 0.0 && r < low);
             let (loss, derivative) = match clipped {
                 true => (-a * r.clamp(low, high), 0.0),
                 false => (-a * r, -a * r),
             };
-            match dual_clip.map(f64::from) {
+            match dual_clip {
                 Some(cap) if a < 0.0 && loss > -a * cap => (-a * cap, 0.0),
                 _ => (loss, derivative),
             }
         }
         SurrogateKind::Aspo { epsilon_low, epsilon_high, cap } => {
-            let (low, high) = (1.0 - f64::from(epsilon_low), 1.0 + f64::from(epsilon_high));
+            let (low, high) = (1.0 - epsilon_low, 1.0 + epsilon_high);
             let (weight, masked) = match a > 0.0 {
                 true => (1.0 / r.min(high), r > high),
                 false => (r.max(low), r < low && a < 0.0),
             };
-            let weight = weight.min(f64::from(cap));
+            let weight = weight.min(cap);
             (-a * weight, if masked { 0.0 } else { -a * weight })
+        }
+        // The behaviour's log-probability is 0, so d is also the policy's.
+        SurrogateKind::Cispo { lowest, highest } => {
+            let weight = r.clamp(lowest, highest);
+            (-a * weight * d, -a * weight)
+        }
+        SurrogateKind::Sapo { tau_positive, tau_negative } => {
+            let tau = if a > 0.0 { tau_positive } else { tau_negative };
+            let gate = 1.0 / (1.0 + (-tau * (r - 1.0)).exp());
+            (-4.0 / tau * gate * a, -4.0 * gate * (1.0 - gate) * r * a)
         }
     }
 }
@@ -199,10 +213,10 @@ fn oracle(kind: SurrogateKind, d: f64, a: f64) -> (f64, f64) {
 fn values_and_gradients_equal_the_scalar_oracle() {
     on_every_device(|device| {
         let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
-        let cases = (1usize..9, 1usize..40, any::<u32>(), 0..3usize);
+        let cases = (1usize..9, 1usize..40, any::<u32>(), 0..KINDS.len());
         runner
             .run(&cases, |(rows, columns, seed, which)| {
-                let kind = [ASPO, DUAL, PLAIN][which];
+                let kind = KINDS[which];
                 let count = rows * columns;
                 let d: Vec<f32> = noise(count, seed).iter().map(|x| 1.8 * x).collect();
                 let a: Vec<f32> = noise(count, seed ^ 77).iter().map(|x| 2.0 * x).collect();
@@ -250,5 +264,27 @@ fn finite_differences_of_the_clipped_loss_agree_on_both_sides_of_every_edge() {
                 }
             }
         }
+    });
+}
+
+#[test]
+fn the_loss_of_sapo_has_its_derivative_everywhere() {
+    on_every_device(|device| {
+        for (ratio, advantage) in [(0.3f32, 1.0), (1.0, -2.0), (1.7, 1.5), (4.0, -1.0)] {
+            let (d, h) = (ratio.ln(), 1e-2);
+            let at = |d: f32| run(&[d.exp()], &[advantage], unlimited(SAPO), device);
+            let difference =
+                (values(at(d + h).out.loss)[0] - values(at(d - h).out.loss)[0]) / (2.0 * h);
+            assert_close(&at(d).gradient, &[difference], 2e-3);
+        }
+    });
+}
+
+#[test]
+fn cispo_flags_its_bounds_and_keeps_every_gradient() {
+    on_every_device(|device| {
+        let run = run(&[0.1, 1.0, 9.0, 9.0], &[1.0, -1.0, -3.0, 0.0], unlimited(CISPO), device);
+        assert_close(&run.gradient, &[-0.5, 1.0, 6.0, 0.0], 1e-5);
+        assert_eq!(values(run.out.clip), [CLIP_LOW, CLIP_NONE, CLIP_HIGH, CLIP_NONE]);
     });
 }

@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use fireproof_losses::{
-    BatchConstants, ClippedSurrogate, Kl, KlPlace, Penalty, PolicyBatch, Reduction, Reinforce,
-    RowShape, SurrogateStats, objective,
+    BatchConstants, ClippedSurrogate, Kl, KlGuard, KlPlace, Penalty, PolicyBatch, Reduction,
+    Reinforce, RowShape, SurrogateStats, objective,
 };
 
 use crate::{assert_close, matrix, on_every_device, values};
@@ -31,6 +31,7 @@ fn batch(reduction: Reduction, device: &Device) -> PolicyBatch {
         advantages: tensor(&ADVANTAGES),
         weights: tensor(&weights),
         mask: tensor(&MASK),
+        plan: Vec::new(),
     };
     PolicyBatch::new(tensor(&LOGPROBS), None, constants)
 }
@@ -59,9 +60,13 @@ fn reductions_give_the_losses_of_verl_trl_liger_and_openrlhf() {
 
 #[test]
 fn the_kl_penalty_in_the_loss_is_that_of_trl_and_liger() {
-    let k3 = Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.04, place: KlPlace::Loss };
-    let in_reward =
-        Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.04, place: KlPlace::Reward };
+    let k3 = Penalty::reference_kl(Kl::K3, 0.04);
+    let in_reward = Penalty::ReferenceKl {
+        estimator: Kl::K3,
+        guard: KlGuard::default(),
+        coefficient: 0.04,
+        place: KlPlace::Reward,
+    };
     on_every_device(|device| {
         assert_close(&[loss(Reduction::SequenceMean, &[k3], device)], &[0.324025], 2e-6);
         assert_close(&[loss(Reduction::TokenMean, &[k3], device)], &[0.133104], 2e-6);
@@ -135,7 +140,7 @@ fn an_entropy_bonus_lowers_the_loss_and_has_its_gradient() {
 #[test]
 fn a_nan_at_a_masked_place_reaches_neither_loss_nor_gradient() {
     on_every_device(|device| {
-        let k3 = Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 1.0, place: KlPlace::Loss };
+        let k3 = Penalty::reference_kl(Kl::K3, 1.0);
         let tensor = |device: &Device| {
             let mut data = LOGPROBS;
             data[7] = f32::NAN;
@@ -148,6 +153,7 @@ fn a_nan_at_a_masked_place_reaches_neither_loss_nor_gradient() {
             advantages: tensor(device),
             weights: tensor(device),
             mask: matrix(&MASK, 4, device),
+            plan: Vec::new(),
         };
         let batch = PolicyBatch::new(logprobs.clone(), None, constants);
         let total = objective(&DAPO, &[k3], &batch).total;

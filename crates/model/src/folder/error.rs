@@ -120,6 +120,11 @@ pub enum WeightsError {
         /// The folder.
         path: PathBuf,
     },
+    /// The model has adapters, which have files of their own.
+    #[error(
+        "the model has adapters: export `merged()`, or write the adapters alone with `save_lora`"
+    )]
+    Adapters,
     /// A file cannot be written.
     #[error("writing {path}: {reason}", path = path.display())]
     Write {

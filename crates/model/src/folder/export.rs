@@ -55,8 +55,12 @@ impl<'a> Export<'a> {
     ///
     /// # Errors
     /// [`WeightsError::Occupied`] if the folder holds weights already, so that nothing is mixed with
-    /// another model's; [`WeightsError::Write`] names the file.
+    /// another model's; [`WeightsError::Adapters`] if the model has adapters;
+    /// [`WeightsError::Write`] names the file.
     pub fn write(&self, model: &Transformer, folder: &Path) -> Result<(), WeightsError> {
+        if model.has_lora() {
+            return Err(WeightsError::Adapters);
+        }
         std::fs::create_dir_all(folder).map_err(|error| WeightsError::write(folder, error))?;
         let entries =
             std::fs::read_dir(folder).map_err(|error| WeightsError::read(folder, &error))?;

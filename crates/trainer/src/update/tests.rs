@@ -5,12 +5,12 @@ use burn::tensor::{Int, TensorData};
 use fireproof_advantage::Centered;
 use fireproof_kernels::{GroupEstimator, test_devices};
 use fireproof_losses::{
-    AspoSurrogate, ClippedSurrogate, GroupBatch, Kl, KlPlace, Penalty, PolicyLoss, Reduction, aspo,
-    weighted_grpo,
+    AspoSurrogate, ClippedSurrogate, CovarianceKl, GroupBatch, Kl, NegativeAware, PolicyLoss,
+    PrefixMinimum, Reduction, SequenceRatio, aspo, weighted_grpo,
 };
 use fireproof_model::{Transformer, TransformerConfig};
-use fireproof_selection::{AllTokens, HighEntropy, InOrder};
-use fireproof_trajectory::{FinishReason, PolicyVersion, SamplingParams};
+use fireproof_selection::InOrder;
+use fireproof_trajectory::{Completion, FinishReason, PolicyVersion, SamplingParams};
 
 use super::*;
 
@@ -67,6 +67,10 @@ fn rows(completions: &[Completion]) -> Vec<Row<'_>> {
         prompt: 6 + index / 4,
         prompt_tokens: PROMPTS[index / 4],
         completion,
+        correct: index % 4 == 0,
+        success_rate: 0.25,
+        costs: Vec::new(),
+        trainer: None,
         advantages: vec![[1.0, -0.6, 0.3, -2.0][index % 4]; completion.tokens.len()],
         reference: Some(completion.logprobs.iter().map(|logprob| logprob - 0.1).collect()),
     });
@@ -74,7 +78,7 @@ fn rows(completions: &[Completion]) -> Vec<Row<'_>> {
 }
 
 fn recipe(reduction: Reduction) -> Recipe {
-    let kl = Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.1, place: KlPlace::Loss };
+    let kl = Penalty::reference_kl(Kl::K3, 0.1);
     Recipe {
         estimator: Box::new(Centered),
         loss: Box::new(AspoSurrogate::default()),
@@ -84,19 +88,23 @@ fn recipe(reduction: Reduction) -> Recipe {
     }
 }
 
-fn found(
-    recipe: &Recipe,
-    tokens: &dyn TokenSelector,
-    budget: usize,
-    device: &Device,
-) -> (Vec<f32>, UpdateStats) {
+/// All tokens, or about three in five.
+fn selected(rows: &[Row<'_>], all: bool) -> Vec<Vec<bool>> {
+    let of = |row: &Row<'_>| (0..row.completion.tokens.len()).map(|t| all || t % 5 < 3).collect();
+    rows.iter().map(of).collect()
+}
+
+fn found(recipe: &Recipe, budget: usize, device: &Device) -> (Vec<f32>, UpdateStats) {
     let policy = policy(device);
     let completions = completions();
+    let rows = rows(&completions);
+    let selected = selected(&rows, false);
     let scoring = Scoring { tokens_per_microbatch: budget, temperature: 0.8 };
-    let (gradients, stats) =
-        gradient(&policy, recipe, &rows(&completions), tokens, scoring, device)
-            .expect("the device works")
-            .expect("tokens are selected");
+    let penalties = &recipe.penalties;
+    let update = Update { rows: &rows, selected: &selected, penalties, seed: 3 };
+    let (gradients, stats) = gradient(&policy, recipe, update, scoring, device)
+        .expect("the device works")
+        .expect("tokens are selected");
     (collected(&policy, &gradients), stats)
 }
 
@@ -117,21 +125,41 @@ fn the_gradient_does_not_depend_on_the_split_into_microbatches() {
             Reduction::Constant { length: 16, per_sequence: true },
             Reduction::Constant { length: 16, per_sequence: false },
         ] {
-            let recipe = recipe(reduction);
-            let tokens = HighEntropy { share: 0.6 };
-            let (whole, stats) = found(&recipe, &tokens, 100_000, &resolved.device);
-            let largest = whole.iter().fold(0f32, |a, b| a.max(b.abs()));
-            assert!(largest > 1e-3, "there is a gradient: {largest}");
-            for budget in [1, 40, 90] {
-                let (split, split_stats) = found(&recipe, &tokens, budget, &resolved.device);
-                for (a, b) in whole.iter().zip(&split) {
-                    assert!((a - b).abs() < 2e-5 * largest, "{reduction:?} {budget}: {a} {b}");
-                }
-                assert!((stats.loss - split_stats.loss).abs() < 1e-5 * stats.loss.abs().max(1.0));
-                assert_eq!(stats.totals[0], split_stats.totals[0], "tokens");
-                assert_eq!(stats.input_tokens, split_stats.input_tokens);
-            }
+            assert_any_split_agrees(&recipe(reduction), &resolved.device);
         }
+    }
+}
+
+#[test]
+fn neither_do_losses_over_rows_prefixes_and_whole_updates() {
+    let device = test_devices().remove(0).device;
+    let losses: [Box<dyn PolicyLoss>; 5] = [
+        Box::new(AspoSurrogate {
+            entropy_split: Some(Default::default()),
+            ..AspoSurrogate::default()
+        }),
+        Box::new(SequenceRatio { epsilon_low: 0.3, epsilon_high: 0.3, ..Default::default() }),
+        Box::new(PrefixMinimum::default()),
+        Box::new(NegativeAware::default()),
+        Box::new(CovarianceKl { share: 0.1, ..CovarianceKl::default() }),
+    ];
+    for loss in losses {
+        assert_any_split_agrees(&Recipe { loss, ..recipe(Reduction::SequenceMean) }, &device);
+    }
+}
+
+fn assert_any_split_agrees(recipe: &Recipe, device: &Device) {
+    let (whole, stats) = found(recipe, 100_000, device);
+    let largest = whole.iter().fold(0f32, |a, b| a.max(b.abs()));
+    assert!(largest > 1e-3, "there is a gradient: {largest}");
+    for budget in [1, 40, 90] {
+        let (split, split_stats) = found(recipe, budget, device);
+        for (a, b) in whole.iter().zip(&split) {
+            assert!((a - b).abs() < 2e-5 * largest, "{recipe:?} {budget}: {a} {b}");
+        }
+        assert!((stats.loss - split_stats.loss).abs() < 1e-5 * stats.loss.abs().max(1.0));
+        assert_eq!(stats.totals[0], split_stats.totals[0], "tokens");
+        assert_eq!(stats.input_tokens, split_stats.input_tokens);
     }
 }
 
@@ -155,7 +183,9 @@ fn the_gradient_equals_that_of_the_device_path() {
             let rows = with_advantages(rows(&completions), advantages);
             let scoring = Scoring { tokens_per_microbatch: 60, temperature: 1.0 };
             let policy = policy(device);
-            let found = gradient(&policy, &recipe, &rows, &AllTokens, scoring, device);
+            let selected = selected(&rows, true);
+            let update = Update { rows: &rows, selected: &selected, penalties: &[], seed: 0 };
+            let found = gradient(&policy, &recipe, update, scoring, device);
             let (found, stats) = found.expect("the device works").expect("tokens are selected");
             let found = collected(&policy, &found);
             let largest = gradients.iter().fold(0f32, |a, b| a.max(b.abs()));
@@ -227,18 +257,14 @@ fn scored_alone(policy: &Transformer, row: &Row<'_>, device: &Device) -> Tensor<
 
 #[test]
 fn no_selected_token_is_no_gradient() {
-    #[derive(Debug)]
-    struct Nothing;
-    impl TokenSelector for Nothing {
-        fn select(&self, tokens: TokenView<'_>) -> Vec<bool> {
-            vec![false; tokens.logprobs.len()]
-        }
-    }
     let device = test_devices().remove(0).device;
     let completions = completions();
     let scoring = Scoring { tokens_per_microbatch: 64, temperature: 1.0 };
     let recipe = recipe(Reduction::TokenMean);
     let rows = rows(&completions);
-    let none = gradient(&policy(&device), &recipe, &rows, &Nothing, scoring, &device);
+    let selected: Vec<Vec<bool>> =
+        rows.iter().map(|row| vec![false; row.completion.tokens.len()]).collect();
+    let update = Update { rows: &rows, selected: &selected, penalties: &[], seed: 0 };
+    let none = gradient(&policy(&device), &recipe, update, scoring, &device);
     assert!(none.expect("the device works").is_none());
 }

@@ -1,7 +1,9 @@
 //! What can go wrong in a step, and what is left after it.
 
 use fireproof_kernels::test_devices;
-use fireproof_losses::{Kl, KlPlace, Penalty, PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
+use fireproof_losses::{
+    Kl, KlGuard, KlPlace, Penalty, PolicyBatch, PolicyLoss, Surrogate, SurrogateStats,
+};
 use fireproof_model::TabularPolicy;
 use fireproof_rollout::{ReplayEngine, RolloutError};
 use fireproof_trainer::{Recipe, TrainError, Trainer};
@@ -142,8 +144,12 @@ fn impossible_trainers_are_refused() {
     let empty = Recipe { passes: vec![], ..centered() };
     let error = new(uniform(&device), empty, config(1, 2));
     assert!(error.starts_with("recipe: `passes` is empty"), "{error}");
-    let penalty =
-        Penalty::ReferenceKl { estimator: Kl::K1, coefficient: 0.1, place: KlPlace::Reward };
+    let penalty = Penalty::ReferenceKl {
+        estimator: Kl::K1,
+        guard: KlGuard::default(),
+        coefficient: 0.1,
+        place: KlPlace::Reward,
+    };
     let idle = Recipe { penalties: vec![penalty], ..Recipe::linear_r(in_order()) };
     let error = new(uniform(&device), idle, config(1, 2));
     assert!(error.contains("a KL in the reward would do nothing"), "{error}");

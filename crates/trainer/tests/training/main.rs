@@ -7,6 +7,7 @@ mod failures;
 mod folder;
 mod learning;
 mod penalties;
+mod recipes;
 mod resume;
 mod seams;
 mod step;

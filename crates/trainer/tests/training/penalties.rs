@@ -1,6 +1,6 @@
 //! The divergence from the reference policy, in the reward and in the loss, by hand.
 
-use fireproof_losses::{Kl, KlPlace, Penalty};
+use fireproof_losses::{Kl, KlGuard, KlPlace, Penalty};
 use fireproof_model::TabularPolicy;
 use fireproof_rollout::ReplayEngine;
 use fireproof_trainer::{Recipe, Trainer};
@@ -9,7 +9,8 @@ use fireproof_verifier::CheckVerifier;
 use crate::common::*;
 
 fn with_kl(estimator: Kl, place: KlPlace) -> Recipe {
-    let penalty = Penalty::ReferenceKl { estimator, coefficient: 0.5, place };
+    let penalty =
+        Penalty::ReferenceKl { estimator, guard: KlGuard::default(), coefficient: 0.5, place };
     Recipe { penalties: vec![penalty], ..centered() }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fireproof_losses::{Kl, KlPlace, Penalty};
+use fireproof_losses::{Kl, Penalty};
 use fireproof_model::TabularPolicy;
 use fireproof_rollout::InProcessEngine;
 use fireproof_selection::UniformWithoutReplacement;
@@ -14,8 +14,7 @@ use crate::common::*;
 
 /// With a reference policy, a selector that has state, and several updates a step.
 fn recipe() -> Recipe {
-    let penalty =
-        Penalty::ReferenceKl { estimator: Kl::K3, coefficient: 0.1, place: KlPlace::Loss };
+    let penalty = Penalty::reference_kl(Kl::K3, 0.1);
     let selector = Box::new(UniformWithoutReplacement::new(prompts()));
     Recipe { penalties: vec![penalty], ..Recipe::grpo(selector) }
 }

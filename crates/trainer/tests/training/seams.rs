@@ -6,7 +6,7 @@ use fireproof_advantage::{AdvantageEstimator, CreditAssignment};
 use fireproof_losses::{PolicyBatch, PolicyLoss, Surrogate, SurrogateStats};
 use fireproof_selection::{Need, Observation, PromptSelector, SelectError};
 use fireproof_trainer::{Recipe, TrainError};
-use fireproof_trajectory::{PromptId, StepView, TokenView};
+use fireproof_trajectory::{PromptId, StepView, TokenStep, TokenView};
 
 use crate::common::*;
 
@@ -137,8 +137,11 @@ fn an_estimator_that_forgets_a_group_is_caught() {
 struct FirstToken;
 
 impl CreditAssignment for FirstToken {
-    fn assign(&self, advantage: f32, tokens: TokenView<'_>) -> Vec<f32> {
-        (0..tokens.logprobs.len()).map(|time| if time == 0 { advantage } else { 0.0 }).collect()
+    fn assign(&self, advantages: &[f32], step: &TokenStep<'_>) -> Vec<Vec<f32>> {
+        let row = |(advantage, row): (&f32, &TokenView<'_>)| {
+            (0..row.len()).map(|time| if time == 0 { *advantage } else { 0.0 }).collect()
+        };
+        advantages.iter().zip(step.rows).map(row).collect()
     }
 }
 

@@ -159,7 +159,7 @@ fn truncated_completions_are_wrong_unless_the_run_says_otherwise() {
 fn updates_are_epochs_times_passes_times_parts() {
     let device = any_device();
     let mut recipe = centered();
-    recipe.passes.push(Box::new(HighEntropy { share: 0.5 }));
+    recipe.passes.push(Box::new(HighEntropy::new(0.5).unwrap().per_completion()));
     let config = TrainerConfig {
         prompts_per_update: 2,
         epochs_per_step: 3,

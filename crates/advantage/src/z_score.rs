@@ -1,0 +1,314 @@
+//! The z-score with every convention that frameworks disagree about as a field.
+
+mod moments;
+
+use fireproof_trajectory::{GroupView, StepView};
+
+use self::moments::{Moments, Rounding, ToDouble, ToSingle};
+use crate::estimator::AdvantageEstimator;
+use crate::groups::all_equal;
+
+/// Which variance a z-score divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ddof {
+    /// Divide the sum of squares by `G` (ddof 0; NumPy's default).
+    Population,
+    /// Divide the sum of squares by `G - 1` (ddof 1; PyTorch's default, TRL, verl).
+    Sample,
+}
+
+impl Ddof {
+    /// The number subtracted from `G`.
+    #[must_use]
+    pub fn value(self) -> usize {
+        match self {
+            Self::Population => 0,
+            Self::Sample => 1,
+        }
+    }
+}
+
+/// What a z-score subtracts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// The mean of the group.
+    Group,
+    /// The mean of the other completions of the group (NeMo-RL).
+    LeaveOneOut,
+    /// The mean of the step (AReaL's default).
+    Step,
+}
+
+/// What a z-score divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// The standard deviation of the group.
+    Group,
+    /// The standard deviation of the other completions of the group; where that is 0, nothing is
+    /// divided. That is NeMo-RL's rule: the only right completion of a group keeps `r - baseline`
+    /// while the wrong ones are normalised.
+    LeaveOneOut,
+    /// The standard deviation of all rewards of the step (TRL's `scale_rewards="batch"`, AReaL).
+    Step,
+    /// The standard deviation over the step of what is left after the baseline of each group
+    /// (REINFORCE++-baseline for whole completions, as ms-swift does it).
+    StepCentered,
+}
+
+/// Where `epsilon` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EpsilonPlace {
+    /// `std + epsilon`: all frameworks for groups.
+    AfterRoot,
+    /// `sqrt(variance + epsilon)`: the whitening of verl and OpenRLHF.
+    UnderRoot,
+}
+
+/// What a group of one completion gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Singleton {
+    /// 0 (TRL, NeMo-RL).
+    Zero,
+    /// `r / (1 + epsilon)`: mean 0 and standard deviation 1 (verl, AReaL).
+    Reward,
+}
+
+/// What happens where all rewards behind the baseline or behind the scale are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllEqual {
+    /// Exactly 0, by comparing the rewards.
+    Zero,
+    /// Whatever the division gives: 0 with [`Arithmetic::Double`] and a positive epsilon, rounding
+    /// noise over epsilon with the others, NaN with epsilon 0.
+    Divide,
+}
+
+/// How means and variances are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// In `f64`, deviations from the mean squared.
+    Double,
+    /// As [`Self::Double`], but each operation rounded to `f32`, sums from left to right: what
+    /// `torch.std` gives for short groups.
+    Single,
+    /// Each operation rounded to `f32`, and the variance as `E r^2 - (E r)^2`: NeMo-RL.
+    SingleOnePass,
+}
+
+/// `A_i = (r_i - baseline) / (std + epsilon)`: GRPO (arXiv 2402.03300, confidence HIGH).
+///
+/// The default is the group's mean and sample standard deviation with epsilon 1e-6. The other fields
+/// hold what frameworks do differently, so that each one's numbers come out; they are the departures:
+/// 1. The variance takes two passes in `f64`, so large offsets do not cancel ([`Arithmetic`]).
+/// 2. A group whose rewards are all equal (compared exactly) gives 0. Frameworks divide by epsilon
+///    there, which turns rounding noise into advantages of any size ([`AllEqual`]).
+/// 3. A group of one completion gives 0 ([`Singleton`]).
+/// 4. `epsilon` is added to the standard deviation, not to the variance ([`EpsilonPlace`]).
+///
+/// ```
+/// # use fireproof_advantage::{AdvantageEstimator, Ddof, ZScore};
+/// # use fireproof_trajectory::{GroupView, PromptId, StepView};
+/// let group = GroupView {
+///     prompt: PromptId(1),
+///     rewards: &[1.0, 0.0, 0.0, 0.0],
+///     correct: &[true, false, false, false],
+///     lengths: &[1; 4],
+///     truncated: &[false; 4],
+/// };
+/// let step = StepView { groups: &[group], step: 0, steps: 1 };
+/// // Squares 9/16 + 3/16 = 3/4, over 3 is 1/4, so the std is 1/2.
+/// let sample = ZScore { epsilon: 0.0, ..ZScore::default() };
+/// assert_eq!(sample.advantages(&step), [[1.5, -0.5, -0.5, -0.5]]);
+/// // Over 4 it is 3/16, so the std is sqrt(3)/4.
+/// let population = ZScore { ddof: Ddof::Population, ..sample };
+/// assert!((population.advantages(&step)[0][0] - 3f32.sqrt()).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ZScore {
+    /// Which variance.
+    pub ddof: Ddof,
+    /// Added to the standard deviation (verl 1e-6, TRL 1e-4, AReaL 1e-5, OpenRLHF 1e-9).
+    pub epsilon: f64,
+    /// Where `epsilon` goes.
+    pub epsilon_place: EpsilonPlace,
+    /// The variance is at least this (1e-6 in verl's vectorised form); 0 for no floor.
+    pub variance_floor: f64,
+    /// What is subtracted.
+    pub baseline: Baseline,
+    /// What is divided by.
+    pub scale: Scale,
+    /// What a group of one completion gets.
+    pub singleton: Singleton,
+    /// What constant rewards get.
+    pub all_equal: AllEqual,
+    /// How means and variances are computed.
+    pub arithmetic: Arithmetic,
+}
+
+impl ZScore {
+    /// The group's mean and sample standard deviation, epsilon 1e-6 after the root as in verl, and
+    /// exactly 0 for constant and single rewards.
+    pub const DEFAULT: Self = Self {
+        ddof: Ddof::Sample,
+        epsilon: 1e-6,
+        epsilon_place: EpsilonPlace::AfterRoot,
+        variance_floor: 0.0,
+        baseline: Baseline::Group,
+        scale: Scale::Group,
+        singleton: Singleton::Zero,
+        all_equal: AllEqual::Zero,
+        arithmetic: Arithmetic::Double,
+    };
+}
+
+impl Default for ZScore {
+    /// [`Self::DEFAULT`].
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl AdvantageEstimator for ZScore {
+    fn advantages(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        match self.arithmetic {
+            Arithmetic::Double => self.rows::<ToDouble>(step),
+            Arithmetic::Single | Arithmetic::SingleOnePass => self.rows::<ToSingle>(step),
+        }
+    }
+}
+
+/// What a z-score needs to know of the whole step.
+struct OfStep {
+    mean: f64,
+    divisor: f64,
+    all_equal: bool,
+}
+
+impl ZScore {
+    fn rows<R: Rounding>(&self, step: &StepView<'_>) -> Vec<Vec<f32>> {
+        let of_step = self.of_step::<R>(step);
+        step.groups.iter().map(|group| self.row::<R>(group.rewards, &of_step)).collect()
+    }
+
+    fn row<R: Rounding>(&self, rewards: &[f32], of_step: &OfStep) -> Vec<f32> {
+        if self.is_zero(rewards, of_step.all_equal) {
+            return vec![0.0; rewards.len()];
+        }
+        let whole = self.whole::<R>(rewards);
+        let (baseline, divisor) = (
+            self.common_baseline(&whole, of_step),
+            match self.scale {
+                Scale::Step | Scale::StepCentered => of_step.divisor,
+                Scale::Group | Scale::LeaveOneOut => self.divisor::<R>(whole.variance),
+            },
+        );
+        let scaled = |deviation: f64, divisor: f64| R::round(deviation / divisor) as f32;
+        if self.baseline != Baseline::LeaveOneOut && self.scale != Scale::LeaveOneOut {
+            let deviation = |reward: &f32| R::round(f64::from(*reward) - baseline);
+            return rewards.iter().map(|reward| scaled(deviation(reward), divisor)).collect();
+        }
+        let advantage = |left_out: usize| {
+            let others = self.others::<R>(rewards, left_out);
+            let with_others = self.baseline == Baseline::LeaveOneOut;
+            let baseline = if with_others { others.mean } else { baseline };
+            let deviation = R::round(f64::from(rewards[left_out]) - baseline);
+            match self.scale {
+                Scale::LeaveOneOut if others.variance > 0.0 => {
+                    scaled(deviation, self.divisor::<R>(others.variance))
+                }
+                Scale::LeaveOneOut => deviation as f32,
+                Scale::Group | Scale::Step | Scale::StepCentered => scaled(deviation, divisor),
+            }
+        };
+        (0..rewards.len()).map(advantage).collect()
+    }
+
+    /// Whether a group gets exactly 0.
+    fn is_zero(&self, rewards: &[f32], step_all_equal: bool) -> bool {
+        let group_baseline = self.baseline != Baseline::Step;
+        if rewards.len() == 1 && group_baseline {
+            return self.singleton == Singleton::Zero;
+        }
+        let group = group_baseline || matches!(self.scale, Scale::Group | Scale::LeaveOneOut);
+        self.all_equal == AllEqual::Zero && (step_all_equal || group && all_equal(rewards))
+    }
+
+    /// Moments of a group; mean 0 and variance 1 for one completion.
+    fn whole<R: Rounding>(&self, rewards: &[f32]) -> Moments {
+        if rewards.len() == 1 {
+            return Moments { mean: 0.0, variance: 1.0 };
+        }
+        self.moments::<R>(rewards.iter().copied(), rewards.len())
+    }
+
+    /// Moments of a group without one completion.
+    fn others<R: Rounding>(&self, rewards: &[f32], left_out: usize) -> Moments {
+        let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
+        self.moments::<R>(before.iter().chain(after).copied(), rewards.len() - 1)
+    }
+
+    fn moments<R: Rounding>(
+        &self,
+        rewards: impl Iterator<Item = f32> + Clone,
+        count: usize,
+    ) -> Moments {
+        let rewards = rewards.map(f64::from);
+        match self.arithmetic {
+            Arithmetic::SingleOnePass => Moments::one_pass::<R>(rewards, count, self.ddof),
+            Arithmetic::Double | Arithmetic::Single => {
+                Moments::two_pass::<R>(rewards, count, self.ddof)
+            }
+        }
+    }
+
+    fn divisor<R: Rounding>(&self, variance: f64) -> f64 {
+        let variance = variance.max(self.variance_floor);
+        match self.epsilon_place {
+            EpsilonPlace::AfterRoot => R::round(R::round(variance.sqrt()) + R::round(self.epsilon)),
+            EpsilonPlace::UnderRoot => R::round(R::round(variance + R::round(self.epsilon)).sqrt()),
+        }
+    }
+
+    fn common_baseline(&self, group: &Moments, of_step: &OfStep) -> f64 {
+        match self.baseline {
+            Baseline::Step => of_step.mean,
+            Baseline::Group | Baseline::LeaveOneOut => group.mean,
+        }
+    }
+
+    /// Nothing where only the group counts, so that no pass over the step is wasted.
+    fn of_step<R: Rounding>(&self, step: &StepView<'_>) -> OfStep {
+        let step_scale = matches!(self.scale, Scale::Step | Scale::StepCentered);
+        if self.baseline != Baseline::Step && !step_scale {
+            return OfStep { mean: 0.0, divisor: 1.0, all_equal: false };
+        }
+        let rewards: Vec<f32> =
+            step.groups.iter().flat_map(|group| group.rewards).copied().collect();
+        let plain = self.moments::<R>(rewards.iter().copied(), rewards.len());
+        let mut of_step = OfStep { mean: plain.mean, divisor: 1.0, all_equal: all_equal(&rewards) };
+        of_step.divisor = match self.scale {
+            Scale::StepCentered => {
+                let centred: Vec<f32> =
+                    step.groups.iter().flat_map(|g| self.centred::<R>(g, &of_step)).collect();
+                let variance = self.moments::<R>(centred.iter().copied(), centred.len()).variance;
+                self.divisor::<R>(variance)
+            }
+            Scale::Group | Scale::LeaveOneOut | Scale::Step => self.divisor::<R>(plain.variance),
+        };
+        of_step
+    }
+
+    /// A group minus its baseline.
+    fn centred<R: Rounding>(&self, group: &GroupView<'_>, of_step: &OfStep) -> Vec<f32> {
+        let rewards = group.rewards;
+        let common = self.common_baseline(&self.whole::<R>(rewards), of_step);
+        let deviation = |(i, reward): (usize, &f32)| {
+            let baseline = match self.baseline {
+                Baseline::LeaveOneOut => self.others::<R>(rewards, i).mean,
+                Baseline::Group | Baseline::Step => common,
+            };
+            R::round(f64::from(*reward) - baseline) as f32
+        };
+        rewards.iter().enumerate().map(deviation).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! Mean and variance, in double precision or rounded to single after each operation.
+
+use super::Ddof;
+
+/// What happens to the result of an operation. Rounding a sum, product, quotient or root of two
+/// `f32` from `f64` gives exactly the `f32` operation, so one text serves both precisions.
+pub(super) trait Rounding {
+    fn round(value: f64) -> f64;
+}
+
+/// Keeps `f64`.
+pub(super) struct ToDouble;
+
+/// Rounds to `f32`.
+pub(super) struct ToSingle;
+
+impl Rounding for ToDouble {
+    fn round(value: f64) -> f64 {
+        value
+    }
+}
+
+impl Rounding for ToSingle {
+    fn round(value: f64) -> f64 {
+        f64::from(value as f32)
+    }
+}
+
+/// The mean of some numbers and their variance; the variance is 0 where there are too few of them.
+pub(super) struct Moments {
+    pub(super) mean: f64,
+    pub(super) variance: f64,
+}
+
+impl Moments {
+    /// Squares of deviations from the mean.
+    pub(super) fn two_pass<R: Rounding>(
+        values: impl Iterator<Item = f64> + Clone,
+        count: usize,
+        ddof: Ddof,
+    ) -> Self {
+        let mean = average::<R>(values.clone(), count);
+        let squares = sum::<R>(values.map(|value| {
+            let deviation = R::round(value - mean);
+            R::round(deviation * deviation)
+        }));
+        let degrees = count.saturating_sub(ddof.value());
+        let variance = if degrees == 0 { 0.0 } else { R::round(squares / degrees as f64) };
+        Self { mean, variance }
+    }
+
+    /// `(E r^2 - (E r)^2) n / (n - ddof)`, and 0 where rounding makes that negative.
+    pub(super) fn one_pass<R: Rounding>(
+        values: impl Iterator<Item = f64> + Clone,
+        count: usize,
+        ddof: Ddof,
+    ) -> Self {
+        let mean = average::<R>(values.clone(), count);
+        let square = average::<R>(values.map(|value| R::round(value * value)), count);
+        let biased = R::round(square - R::round(mean * mean));
+        let degrees = count.saturating_sub(ddof.value());
+        let factor = R::round(count as f64 / degrees.max(1) as f64);
+        let variance = if degrees == 0 { 0.0 } else { R::round(biased * factor) };
+        Self { mean, variance: variance.max(0.0) }
+    }
+}
+
+fn sum<R: Rounding>(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| R::round(sum + value))
+}
+
+/// 0 for no values.
+fn average<R: Rounding>(values: impl Iterator<Item = f64>, count: usize) -> f64 {
+    R::round(sum::<R>(values) / count.max(1) as f64)
+}
