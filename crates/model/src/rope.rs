@@ -160,6 +160,7 @@ fn yarn(f: f64, i: usize, head: usize, theta: f64, scaling: RopeScaling) -> f64 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model_config::ModelConfig;
 
     fn assert_close(found: &[f32], expected: &[f32]) {
         assert_eq!(found.len(), expected.len());
@@ -187,6 +188,34 @@ mod tests {
         let smooth = (63.0 * 0.1 / (2.0 * PI) - 0.5) / 3.5;
         let middle = (1.0 - smooth) * 0.1 / 8.0 + smooth * 0.1;
         assert_close(&values, &[1.0, middle as f32, 0.01 / 8.0]);
+    }
+
+    /// Frequencies of configurations as published, from `tests/golden/make_families.py`.
+    #[test]
+    fn published_scalings_equal_those_of_transformers() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            head: usize,
+            context: usize,
+            rope_parameters: serde_json::Value,
+            values: Vec<f32>,
+            factor: f32,
+        }
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../tests/golden/rope.json")).unwrap();
+        for Case { head, context, rope_parameters, values, factor } in cases {
+            let config = serde_json::json!({
+                "model_type": "llama", "vocab_size": 8, "hidden_size": head,
+                "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1,
+                "intermediate_size": 8, "max_position_embeddings": context,
+                "rope_parameters": rope_parameters,
+            });
+            let config = ModelConfig::from_hf(&config.to_string()).unwrap().transformer;
+            let scaling = config.architecture.rope_scaling;
+            let found = Frequencies::new(head, config.rope_theta, scaling);
+            assert_close(&found.values, &values);
+            assert_close(&[found.factor], &[factor]);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use fireproof_kernels::is_queued;
 use half::bf16;
 
 use crate::attention::{Attention, Context, View, soft_capped};
@@ -135,6 +136,23 @@ impl Transformer {
     }
 }
 
+/// Rows are padded on the right, where a causal model does not see it; a row padded on the left would
+/// attend to its padding.
+///
+/// # Panics
+/// If the positions of a row do not count from 0.
+fn refuse_left_padding(positions: Tensor<2, Int>) {
+    let [_, time] = positions.dims();
+    let positions: Vec<i64> =
+        positions.into_data().try_to_vec_as().expect("positions are integers");
+    for (row, positions) in positions.chunks(time).enumerate() {
+        assert!(
+            positions.iter().zip(0..).all(|(position, expected)| *position == expected),
+            "row {row} has positions {positions:?}, which do not count from 0: pad rows on the right"
+        );
+    }
+}
+
 impl CausalLm for Transformer {
     type Cache = TransformerCache;
 
@@ -145,6 +163,10 @@ impl CausalLm for Transformer {
     fn hidden(&self, tokens: Tensor<2, Int>, positions: Tensor<2, Int>) -> Tensor<3> {
         let [batch, time] = tokens.dims();
         let device = tokens.device();
+        // Reading back from a queue is not worth it where programs are not being tested.
+        if cfg!(debug_assertions) || !is_queued(&device) {
+            refuse_left_padding(positions.clone());
+        }
         let views = self.views(positions, |window| causal_bias(time, window, &device));
         let hidden = self.run(tokens, &views, None);
         let width = hidden.dims()[1];
@@ -160,6 +182,10 @@ impl CausalLm for Transformer {
 
     fn prefill(&self, tokens: Tensor<2, Int>, lengths: &[usize]) -> (Tensor<2>, Self::Cache) {
         let [batch, time] = tokens.dims();
+        assert!(
+            lengths.len() == batch && lengths.iter().all(|length| (1..=time).contains(length)),
+            "{batch} rows of {time} tokens cannot hold prompts of {lengths:?}"
+        );
         let device = tokens.device();
         let positions = Tensor::<1, Int>::arange(0..time as i64, &device);
         let positions = positions.reshape([1, time]).expand([batch, time]);
