@@ -105,6 +105,14 @@ impl ChatTemplate {
         Self::named(templates, special_tokens(folder)?)
     }
 
+    /// A template of one's own with the special tokens of a checkpoint's folder.
+    ///
+    /// # Errors
+    /// [`ChatError`] names the file, or says what is wrong with the template.
+    pub fn with_tokens_of(folder: &Path, source: &str) -> Result<Self, ChatError> {
+        Self::named([(DEFAULT.to_owned(), source.to_owned())], special_tokens(folder)?)
+    }
+
     fn named(
         templates: impl IntoIterator<Item = (String, String)>,
         special: SpecialTokens,

@@ -18,6 +18,7 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use crate::config::TransformerConfig;
 use crate::json_file::FileError;
 use crate::norm::in_dtype;
 use crate::parameters::parameter;
@@ -58,6 +59,19 @@ impl LoraConfig {
     pub fn scale(&self) -> f64 {
         let rank = self.rank as f64;
         self.alpha / if self.rank_stabilized { rank.sqrt() } else { rank }
+    }
+
+    /// Numbers in the adapters of a model: `r (in + out)` for each.
+    #[must_use]
+    pub fn parameters(&self, model: &TransformerConfig) -> usize {
+        let sides = |target: &LoraTarget| match target {
+            LoraTarget::QProj | LoraTarget::OProj => model.width + model.query_width(),
+            LoraTarget::KProj | LoraTarget::VProj => model.width + model.kv_width(),
+            LoraTarget::GateProj | LoraTarget::UpProj | LoraTarget::DownProj => {
+                model.width + model.mlp_width
+            }
+        };
+        model.layers * self.rank * self.targets.iter().map(sides).sum::<usize>()
     }
 
     /// Checks the settings.

@@ -109,6 +109,15 @@ fn named_templates_are_chosen_by_the_tools() {
 }
 
 #[test]
+fn a_template_of_ones_own_sees_the_special_tokens_of_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    configured(folder.path(), &json!({"chat_template": "", "bos_token": "<s>"})).unwrap();
+    let own = ChatTemplate::with_tokens_of(folder.path(), "{{ bos_token }}{{ messages[0].role }}");
+    let user = Conversation::new(&[ChatMessage::system("Hi")]);
+    assert_eq!(own.unwrap().render(&user).unwrap(), "<s>system");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_file_and_field() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

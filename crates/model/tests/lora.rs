@@ -77,6 +77,7 @@ fn only_adapters_train() {
     // Two layers: 64 -> 64, 64 -> 32 and 48 -> 64 at rank 3.
     let count = 2 * 3 * ((64 + 64) + (64 + 32) + (48 + 64));
     assert_eq!(trainable_parameters(&adapted), count);
+    assert_eq!(lora(&targets).parameters(&config()), count);
     let (trained, with_gradient) = trained(adapted);
     assert_eq!(with_gradient, 2 * 3 * 2);
     assert_eq!(trainable_parameters(&trained), count);

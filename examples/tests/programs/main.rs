@@ -4,3 +4,4 @@ mod common;
 mod evaluate;
 mod interruption;
 mod quickstart;
+mod train_gsm8k;
