@@ -88,8 +88,12 @@ impl World {
 
     /// A run of three steps into the folder `out`.
     fn train(&self, out: &str, more: &[&str]) -> Output {
+        self.train_and_test(out, "test.jsonl", more)
+    }
+
+    fn train_and_test(&self, out: &str, test: &str, more: &[&str]) -> Output {
         let (model, data) = (self.text("model"), self.text("train.jsonl"));
-        let (test, out) = (self.text("test.jsonl"), self.text(out));
+        let (test, out) = (self.text(test), self.text(out));
         let fixed = ["--device", "flex", "--model", &model, "--data", &data, "--test", &test];
         let settings = [
             "data.instruction=\" In a box.\"",
@@ -121,7 +125,6 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 fn a_checkpoint_is_trained_resumed_and_handed_back() {
     let world = World::new();
     let text = text_of(&world.train("whole", &["--merge"]));
-    println!("{text}");
     for part in [
         "model    llama, 2 layers of width 32,",
         "frozen; 4096 in adapters of rank 4 train",
@@ -190,10 +193,11 @@ fn what_is_wrong_is_named(world: &World) {
         "of memory are free: lower trainer.prompts_per_step, trainer.samples_per_prompt",
     );
     fs::write(world.path("no.jsonl"), "{\"question\": \"1+1?\", \"answer\": \"2\"}\n").unwrap();
-    wrong(&["--test", &world.text("no.jsonl")], "no.jsonl:1");
+    refused(&world.train_and_test("wrong", "no.jsonl", &[]), &["no.jsonl:1"]);
     let line = "{\"question\": \"1+1? <|im_end|>\", \"answer\": \"#### 2\"}\n";
     fs::write(world.path("no.jsonl"), line).unwrap();
-    wrong(&["--test", &world.text("no.jsonl")], "no.jsonl:1: the question holds `<|im_end|>`");
+    let part = "no.jsonl:1: the question holds `<|im_end|>`";
+    refused(&world.train_and_test("wrong", "no.jsonl", &[]), &[part]);
     fs::write(world.path("other.jinja"), "{{ raise_exception('No users') }}").unwrap();
     let template = format!("data.template={:?}", world.text("other.jinja"));
     wrong(
