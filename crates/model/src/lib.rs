@@ -36,6 +36,8 @@ mod chat;
 mod config;
 mod folder;
 mod footprint;
+#[cfg(feature = "hub")]
+mod hub;
 mod initial;
 mod json_file;
 mod lora;
@@ -68,6 +70,12 @@ pub use config::TransformerConfig;
 pub use folder::Export;
 pub use folder::ModelFolder;
 pub use folder::WeightsError;
+#[cfg(feature = "hub")]
+pub use hub::Downloaded;
+#[cfg(feature = "hub")]
+pub use hub::Hub;
+#[cfg(feature = "hub")]
+pub use hub::HubError;
 pub use json_file::FileError;
 pub use lora::LoraConfig;
 pub use lora::LoraError;
