@@ -4,3 +4,4 @@ mod common;
 mod evaluate;
 mod interruption;
 mod quickstart;
+mod score;
