@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::architecture::Architecture;
-use crate::causal_lm::ModelError;
+use crate::causal_lm::{ModelError, ModelLimits};
 use crate::initial::Initial;
 use crate::transformer::Transformer;
 
@@ -113,6 +113,12 @@ impl TransformerConfig {
         let mut initial = Initial::new(seed, self, device);
         Transformer::build(self, &mut initial, device, DType::F32)
             .unwrap_or_else(|never| match never {})
+    }
+
+    /// What the host checks before it uploads tokens.
+    #[must_use]
+    pub fn limits(&self) -> ModelLimits {
+        ModelLimits { vocabulary: self.vocabulary, context: self.context }
     }
 
     /// Width of a head.

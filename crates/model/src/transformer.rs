@@ -157,7 +157,7 @@ impl CausalLm for Transformer {
     type Cache = TransformerCache;
 
     fn limits(&self) -> ModelLimits {
-        ModelLimits { vocabulary: self.config.vocabulary, context: self.config.context }
+        self.config.limits()
     }
 
     fn hidden(&self, tokens: Tensor<2, Int>, positions: Tensor<2, Int>) -> Tensor<3> {
