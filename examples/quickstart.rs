@@ -20,11 +20,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fireproof::kernels::ResolvedDevice;
 use fireproof::prelude::*;
 use fireproof::trainer::{
-    Bytes, EVALUATION_AFTER, EVALUATION_BEFORE, Evaluation, RecipeName, Report, StepRecord,
-    latest_checkpoint, run_config, run_has_begun, run_result,
+    Bytes, EVALUATION_AFTER, EVALUATION_BEFORE, Evaluation, RecipeName, Report, SelectorName,
+    StepRecord, latest_checkpoint, run_config, run_has_begun, run_result,
 };
 use fireproof_examples::{
     DemonstrationStream, Display, INTERRUPTED, Interrupt, QuickTrainer, RunFile, Setup, TaskSet,
@@ -47,9 +48,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
                   128, else one a core)."
 )]
 struct Arguments {
-    /// The algorithm: grpo, dr-grpo, dapo, rloo, reinforce, aspo, f-grpo, linear-r, sqrt-r or wgrpo
-    #[arg(long, value_name = "NAME")]
+    /// The algorithm
+    #[arg(long, value_name = "NAME", value_parser = recipes())]
     recipe: Option<RecipeName>,
+    /// Which prompts a step is made of
+    #[arg(long, value_name = "NAME", value_parser = selectors())]
+    selector: Option<SelectorName>,
     /// Seed of everything random
     #[arg(long)]
     seed: Option<u64>,
@@ -152,6 +156,7 @@ fn run_file(arguments: &Arguments) -> Result<RunFile, Box<dyn Error>> {
         }
     };
     file.recipe = arguments.recipe.unwrap_or(file.recipe);
+    file.selector = arguments.selector.unwrap_or(file.selector);
     file.trainer.seed = arguments.seed.unwrap_or(file.trainer.seed);
     Ok(file)
 }
@@ -172,7 +177,7 @@ fn introduce(setup: &Setup, resolved: &ResolvedDevice) {
         model.width,
         model.parameters()
     );
-    println!("recipe   {}, seed {}", file.recipe, file.trainer.seed);
+    println!("recipe   {}, prompts {}, seed {}", file.recipe, file.selector, file.trainer.seed);
     let free = machine::available(resolved)
         .map_or("of the device's own".to_owned(), |free| format!("of {} free", Bytes(free)));
     println!("memory   about {} {free}", Bytes(setup.memory().total()));
@@ -325,9 +330,25 @@ fn conclude(file: &RunFile, path: &Path, after: &Evaluation) -> Result<(), Train
     Ok(())
 }
 
+/// The names of recipes, listed in the help.
+fn recipes() -> impl TypedValueParser<Value = RecipeName> {
+    let names = RecipeName::ALL.iter().map(|recipe| recipe.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<RecipeName>())
+}
+
+/// The names of selectors, listed in the help.
+fn selectors() -> impl TypedValueParser<Value = SelectorName> {
+    let names = SelectorName::ALL.iter().map(|selector| selector.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<SelectorName>())
+}
+
 /// The first of `runs/RECIPE-seedN`, `runs/RECIPE-seedN-2`, ... that does not exist.
 fn free_folder(file: &RunFile) -> PathBuf {
-    let name = format!("{}-seed{}", file.recipe, file.trainer.seed);
+    let selector = match file.selector {
+        SelectorName::Uniform => String::new(),
+        other => format!("-{other}"),
+    };
+    let name = format!("{}{selector}-seed{}", file.recipe, file.trainer.seed);
     let numbered = (2..).map(|number| format!("{name}-{number}"));
     let names = std::iter::once(name.clone()).chain(numbered);
     let paths = names.map(|name| Path::new("runs").join(name));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fireproof::tasks::{TaskFamily, family};
-use fireproof::trainer::{RecipeName, TrainerConfig, WarmStartConfig};
+use fireproof::trainer::{RecipeName, SelectorName, TrainerConfig, WarmStartConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::layers;
@@ -14,6 +14,8 @@ use crate::layers;
 pub struct RunFile {
     /// The algorithm.
     pub recipe: RecipeName,
+    /// Which prompts a step is made of.
+    pub selector: SelectorName,
     /// What is asked.
     pub task: TaskConfig,
     /// The policy's sizes.
@@ -93,6 +95,7 @@ impl Default for RunFile {
         trainer.optimizer.learning_rate = 3e-4;
         Self {
             recipe: RecipeName::Grpo,
+            selector: SelectorName::Uniform,
             task: TaskConfig::default(),
             model: ModelConfig::default(),
             warm_start: WarmStartConfig { steps: 50, ..Default::default() },

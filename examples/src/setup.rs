@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fireproof::kernels::ResolvedDevice;
 use fireproof::prelude::*;
+use fireproof::selection::SelectError;
 use fireproof::trainer::MemoryEstimate;
 use fireproof::verifier::Waiting;
 
@@ -35,6 +36,7 @@ impl Setup {
         file.trainer.validate().map_err(|error| error.within("trainer"))?;
         file.warm_start.validate().map_err(|error| error.within("warm_start"))?;
         let tasks = TaskSet::new(&file)?;
+        selector(&file, &tasks)?;
         let model = TransformerConfig {
             vocabulary: Tokenizer::characters(file.family()?.alphabet()).vocabulary(),
             width: file.model.width,
@@ -57,11 +59,11 @@ impl Setup {
         Ok(Tokenizer::characters(self.file.family()?.alphabet()))
     }
 
-    /// The recipe that the file names, over the training prompts.
+    /// The recipe and the selector that the file names, over the training prompts.
     #[must_use]
     pub fn recipe(&self) -> Recipe {
-        let selector = UniformWithoutReplacement::new(TaskSet::ids(&self.tasks.train));
-        self.file.recipe.build(Box::new(selector), self.file.trainer.max_new_tokens)
+        let selector = selector(&self.file, &self.tasks).expect("checked when the setup was made");
+        self.file.recipe.build(selector, self.file.trainer.max_new_tokens)
     }
 
     /// A policy with random parameters.
@@ -103,6 +105,13 @@ impl Setup {
     pub fn check_memory(&self, resolved: &ResolvedDevice) -> Result<(), machine::TooLarge> {
         machine::check(&self.memory(), resolved)
     }
+}
+
+/// The selector that a file names.
+fn selector(file: &RunFile, tasks: &TaskSet) -> Result<Box<dyn PromptSelector>, SelectError> {
+    let level = |task: &Task| (task.id, task.metadata.level.unwrap_or(0));
+    let pool: Vec<(PromptId, u32)> = tasks.train.iter().map(level).collect();
+    file.selector.build(&pool)
 }
 
 /// Names what the verifier is busy with.

@@ -47,7 +47,7 @@ pub struct Centered;
 
 /// `A_i = r_i - mean of r_j over j != i` = `G/(G-1) (r_i - mean(r))`: RLOO (arXiv 2402.14740).
 ///
-/// A group of one completion gives 0, as in verl.
+/// A group of one completion gives 0 (as in SkyRL; verl 0.9.1 leaves it its reward).
 ///
 /// ```
 /// # use fireproof_advantage::{AdvantageEstimator, LeaveOneOut};

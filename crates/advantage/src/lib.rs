@@ -7,17 +7,46 @@
 //!
 //! | estimator | advantage of completion `i` | source |
 //! |---|---|---|
+//! | [`RawReward`] | `r_i` | REINFORCE++ 2501.03262, before its whitening |
 //! | [`Centered`] | `r_i - mean` | Dr.GRPO 2503.20783 |
-//! | [`ZScore`] | `(r_i - mean) / (std + epsilon)` | GRPO 2402.03300 |
 //! | [`LeaveOneOut`] | `r_i - mean of the others` | RLOO 2402.14740 |
 //! | [`BatchCentered`] | `r_i - mean over the step` | REINFORCE (Williams 1992) |
+//! | [`ZScore`] | `(r_i - mean) / (std + epsilon)`, every convention a field | GRPO 2402.03300 |
+//! | [`RelativeToMean`] | `(r_i - mean) / mean`, 0 if `mean <= 0` | MaxRL 2602.02710 |
+//! | [`PositiveReward`] | `max(r_i, 0)` | RAFT 2504.11343 |
+//! | [`RewardIfMixed`] | `r_i` in groups with both outcomes, else 0 | Reinforce-Rej 2504.11343 |
+//! | [`PassAtK`] | centred times `q / sqrt(R (1 - R))`, `R` the group's pass@k | 2508.10751 |
 //! | [`PromptWeighted`] | `c(rho)/rho` if right, `-c(rho)/(1-rho)` if wrong | 2602.11128 |
-//! | [`Focal`] | `(1 - rho)^gamma` times a base estimator's | F-GRPO 2602.06717 |
 //! | [`PairWeighted`] | z-score times `lambda_positive` or `lambda_negative` | WGRPO 2602.03452 |
+//! | [`Focal`] | `(1 - rho)^gamma` times a base estimator's | F-GRPO 2602.06717 |
+//! | [`OverlongShaped`] | a base estimator's on rewards less a penalty for length | DAPO 2503.14476 |
 //!
-//! `rho` is the success rate from `correct`, never from shaped rewards. A group whose rewards are
-//! all equal has advantage exactly 0 in the first three, by an exact comparison and not by a
-//! threshold on the deviation.
+//! | prompt weighting | `c(rho)` | source |
+//! |---|---|---|
+//! | [`VarianceR`] | `rho (1 - rho)` | the centred rules: Dr.GRPO, RLOO |
+//! | [`DeviationR`] | `sqrt(rho (1 - rho))` | GRPO |
+//! | [`LinearR`] | `1 - rho` | 2602.11128 |
+//! | [`SqrtR`] | `sqrt(1 - rho)` | 2602.11128 |
+//! | [`UniformR`] | `1` | 2602.11128, DERIVED from the name |
+//! | [`PlateauR`] | `min(1, (1 - rho)/(1 - knee))` | 2602.11128, DERIVED |
+//! | [`FocalR`] | `(1 - rho)^gamma` times a base weighting's | 2602.06717 |
+//!
+//! | token credit | advantage of token `t` | source |
+//! |---|---|---|
+//! | [`EveryToken`] | `A` | GRPO |
+//! | [`WhitenedReturns`] | return from `t` on, whitened over the step's tokens | REINFORCE++ 2501.03262 |
+//! | [`ProbabilityWeighted`] | `(alpha p_t + 1 - alpha) A` | 2505.12929 |
+//! | [`PositiveReweighted`] | a base rule's, times `lambda` where positive | 2511.05993 |
+//! | [`step_value_advantages`] | `r_k + V(s_{k+1}) - V(s_k)` for the step it stands in | VinePPO 2410.01679 |
+//! | [`PotentialCredit`] | `A f(Phi) + xi g(dPhi)`, whitened | SPAE 2601.03823 |
+//!
+//! The last two are not [`CreditAssignment`]s: they need values that somebody measured by continuing
+//! from prefixes, so they are functions of those values. [`theory`] holds what the papers say about
+//! weightings.
+//!
+//! `rho` is the success rate from `correct`, never from shaped rewards. A group whose rewards are all
+//! equal has advantage exactly 0 wherever a mean is subtracted; [`checked_advantages`] refuses NaN and
+//! infinite rewards before any estimator sees them.
 //!
 //! ```
 //! use fireproof_advantage::{AdvantageEstimator, Ddof, ZScore};
@@ -31,7 +60,8 @@
 //!     truncated: &[false; 4],
 //! };
 //! let step = StepView { groups: &[group], step: 0, steps: 100 };
-//! let advantages = ZScore { ddof: Ddof::Population, epsilon: 0.0 }.advantages(&step);
+//! let population = ZScore { ddof: Ddof::Population, epsilon: 0.0, ..ZScore::default() };
+//! let advantages = population.advantages(&step);
 //! // mean 1/4, population std sqrt(3)/4: sqrt(3) and -1/sqrt(3)
 //! assert!((advantages[0][0] - 3f32.sqrt()).abs() < 1e-6);
 //! assert!((advantages[0][1] + 1.0 / 3f32.sqrt()).abs() < 1e-6);

@@ -27,10 +27,10 @@ pub enum NormScope {
 ///
 /// Source: arXiv 2602.03452. The reward mapping is confidence MED. The value of `lambda_negative`
 /// and the scope of the normalisation are NOT FOUND; the defaults (1, 1, group scope, weights after
-/// the norm) are our choice, DERIVED from this algebra: under a z-score of each group, any two
-/// reward values give the same advantages `sqrt((G-k)/k)` and `-sqrt(k/(G-k))`, so weights applied
-/// before it cancel. Pooling over the pair keeps them, but its success rate is near 1/2, which takes
-/// away the amplification of rare outcomes that the paper is about.
+/// the norm) are our choice, DERIVED from this algebra: under a z-score any two reward values give the
+/// same advantages (`sqrt((G-k)/k)` and `-sqrt(k/(G-k))` for one group), so weights applied before it
+/// cancel, in a group as over a pair. Pooling also brings the success rate near 1/2, which takes away
+/// the amplification of rare outcomes that the paper is about.
 ///
 /// ```
 /// # use fireproof_advantage::{AdvantageEstimator, Ddof, PairWeighted};
@@ -56,8 +56,8 @@ pub struct PairWeighted {
     pub lambda_negative: f64,
     /// Which completions are normalised together.
     pub scope: NormScope,
-    /// Whether the weights act after the normalisation (they cancel under [`NormScope::Group`]
-    /// otherwise).
+    /// Whether the weights act after the normalisation. Before it they cancel, unless the scope is
+    /// [`NormScope::GroupMeanOnly`].
     pub weight_after_norm: bool,
     /// Which variance.
     pub ddof: Ddof,

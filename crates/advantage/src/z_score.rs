@@ -131,7 +131,8 @@ pub struct ZScore {
     pub epsilon: f64,
     /// Where `epsilon` goes.
     pub epsilon_place: EpsilonPlace,
-    /// The variance is at least this (1e-6 in verl's vectorised form); 0 for no floor.
+    /// The variance is at least this (1e-6 in earlier versions of verl's vectorised form, 1e-8 in
+    /// OpenRLHF's whitening); 0 for no floor.
     pub variance_floor: f64,
     /// What is subtracted.
     pub baseline: Baseline,
@@ -194,85 +195,83 @@ impl ZScore {
         if self.is_zero(rewards, of_step.all_equal) {
             return vec![0.0; rewards.len()];
         }
-        let whole = self.whole::<R>(rewards);
-        let (baseline, divisor) = (
-            self.common_baseline(&whole, of_step),
-            match self.scale {
-                Scale::Step | Scale::StepCentered => of_step.divisor,
-                Scale::Group | Scale::LeaveOneOut => self.divisor::<R>(whole.variance),
-            },
-        );
-        let scaled = |deviation: f64, divisor: f64| R::round(deviation / divisor) as f32;
-        if self.baseline != Baseline::LeaveOneOut && self.scale != Scale::LeaveOneOut {
-            let deviation = |reward: &f32| R::round(f64::from(*reward) - baseline);
-            return rewards.iter().map(|reward| scaled(deviation(reward), divisor)).collect();
+        if self.baseline == Baseline::LeaveOneOut || self.scale == Scale::LeaveOneOut {
+            let advantage = |index| self.advantage_of_one::<R>(rewards, index, of_step);
+            return (0..rewards.len()).map(advantage).collect();
         }
-        let advantage = |left_out: usize| {
-            let others = self.others::<R>(rewards, left_out);
-            let with_others = self.baseline == Baseline::LeaveOneOut;
-            let baseline = if with_others { others.mean } else { baseline };
-            let deviation = R::round(f64::from(rewards[left_out]) - baseline);
-            match self.scale {
-                Scale::LeaveOneOut if others.variance > 0.0 => {
-                    scaled(deviation, self.divisor::<R>(others.variance))
-                }
-                Scale::LeaveOneOut => deviation as f32,
-                Scale::Group | Scale::Step | Scale::StepCentered => scaled(deviation, divisor),
-            }
+        let group = self.group_moments::<R>(rewards);
+        let baseline = if self.baseline == Baseline::Step { of_step.mean } else { group.mean };
+        let divisor = match self.scale {
+            Scale::Step | Scale::StepCentered => of_step.divisor,
+            Scale::Group | Scale::LeaveOneOut => self.divisor::<R>(group.variance),
         };
-        (0..rewards.len()).map(advantage).collect()
+        let advantage = |reward: &f32| R::round(f64::from(*reward) - baseline) / divisor;
+        rewards.iter().map(|reward| R::round(advantage(reward)) as f32).collect()
+    }
+
+    /// The advantage of one completion where the others are its baseline or its scale.
+    fn advantage_of_one<R: Rounding>(&self, rewards: &[f32], index: usize, step: &OfStep) -> f32 {
+        let others = self.other_moments::<R>(rewards, index);
+        let baseline = match self.baseline {
+            Baseline::LeaveOneOut => others.mean,
+            Baseline::Group => self.group_moments::<R>(rewards).mean,
+            Baseline::Step => step.mean,
+        };
+        let deviation = R::round(f64::from(rewards[index]) - baseline);
+        let divisor = match self.scale {
+            Scale::LeaveOneOut if others.variance > 0.0 => self.divisor::<R>(others.variance),
+            Scale::LeaveOneOut => 1.0,
+            Scale::Group => self.divisor::<R>(self.group_moments::<R>(rewards).variance),
+            Scale::Step | Scale::StepCentered => step.divisor,
+        };
+        R::round(deviation / divisor) as f32
     }
 
     /// Whether a group gets exactly 0.
     fn is_zero(&self, rewards: &[f32], step_all_equal: bool) -> bool {
-        let group_baseline = self.baseline != Baseline::Step;
-        if rewards.len() == 1 && group_baseline {
+        let group_matters = self.baseline != Baseline::Step
+            || matches!(self.scale, Scale::Group | Scale::LeaveOneOut);
+        if rewards.len() == 1 && group_matters {
             return self.singleton == Singleton::Zero;
         }
-        let group = group_baseline || matches!(self.scale, Scale::Group | Scale::LeaveOneOut);
-        self.all_equal == AllEqual::Zero && (step_all_equal || group && all_equal(rewards))
+        let equal = step_all_equal || group_matters && all_equal(rewards);
+        self.all_equal == AllEqual::Zero && equal
     }
 
     /// Moments of a group; mean 0 and variance 1 for one completion.
-    fn whole<R: Rounding>(&self, rewards: &[f32]) -> Moments {
+    fn group_moments<R: Rounding>(&self, rewards: &[f32]) -> Moments {
         if rewards.len() == 1 {
             return Moments { mean: 0.0, variance: 1.0 };
         }
-        self.moments::<R>(rewards.iter().copied(), rewards.len())
+        self.moments::<R>(rewards.iter().copied().map(f64::from), rewards.len())
     }
 
     /// Moments of a group without one completion.
-    fn others<R: Rounding>(&self, rewards: &[f32], left_out: usize) -> Moments {
+    fn other_moments<R: Rounding>(&self, rewards: &[f32], left_out: usize) -> Moments {
         let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
-        self.moments::<R>(before.iter().chain(after).copied(), rewards.len() - 1)
+        let others = before.iter().chain(after).copied().map(f64::from);
+        self.moments::<R>(others, rewards.len() - 1)
     }
 
     fn moments<R: Rounding>(
         &self,
-        rewards: impl Iterator<Item = f32> + Clone,
+        values: impl Iterator<Item = f64> + Clone,
         count: usize,
     ) -> Moments {
-        let rewards = rewards.map(f64::from);
         match self.arithmetic {
-            Arithmetic::SingleOnePass => Moments::one_pass::<R>(rewards, count, self.ddof),
+            Arithmetic::SingleOnePass => Moments::one_pass::<R>(values, count, self.ddof),
             Arithmetic::Double | Arithmetic::Single => {
-                Moments::two_pass::<R>(rewards, count, self.ddof)
+                Moments::two_pass::<R>(values, count, self.ddof)
             }
         }
     }
 
     fn divisor<R: Rounding>(&self, variance: f64) -> f64 {
-        let variance = variance.max(self.variance_floor);
+        let variance = R::round(variance.max(self.variance_floor));
+        let epsilon = R::round(self.epsilon);
         match self.epsilon_place {
-            EpsilonPlace::AfterRoot => R::round(R::round(variance.sqrt()) + R::round(self.epsilon)),
-            EpsilonPlace::UnderRoot => R::round(R::round(variance + R::round(self.epsilon)).sqrt()),
-        }
-    }
-
-    fn common_baseline(&self, group: &Moments, of_step: &OfStep) -> f64 {
-        match self.baseline {
-            Baseline::Step => of_step.mean,
-            Baseline::Group | Baseline::LeaveOneOut => group.mean,
+            EpsilonPlace::AfterRoot => R::round(R::round(variance.sqrt()) + epsilon),
+            EpsilonPlace::UnderRoot => R::round(R::round(variance + epsilon).sqrt()),
         }
     }
 
@@ -282,33 +281,34 @@ impl ZScore {
         if self.baseline != Baseline::Step && !step_scale {
             return OfStep { mean: 0.0, divisor: 1.0, all_equal: false };
         }
-        let rewards: Vec<f32> =
-            step.groups.iter().flat_map(|group| group.rewards).copied().collect();
-        let plain = self.moments::<R>(rewards.iter().copied(), rewards.len());
-        let mut of_step = OfStep { mean: plain.mean, divisor: 1.0, all_equal: all_equal(&rewards) };
-        of_step.divisor = match self.scale {
-            Scale::StepCentered => {
-                let centred: Vec<f32> =
-                    step.groups.iter().flat_map(|g| self.centred::<R>(g, &of_step)).collect();
-                let variance = self.moments::<R>(centred.iter().copied(), centred.len()).variance;
-                self.divisor::<R>(variance)
-            }
-            Scale::Group | Scale::LeaveOneOut | Scale::Step => self.divisor::<R>(plain.variance),
+        let rewards: Vec<f64> =
+            step.groups.iter().flat_map(|group| group.rewards).copied().map(f64::from).collect();
+        let all_equal = rewards.iter().all(|reward| *reward == rewards[0]);
+        let Moments { mean, variance } = self.moments::<R>(rewards.iter().copied(), rewards.len());
+        let variance = if self.scale == Scale::StepCentered {
+            let centred = |group: &GroupView<'_>| self.centred::<R>(group.rewards, mean);
+            let centred: Vec<f64> = step.groups.iter().flat_map(centred).collect();
+            self.moments::<R>(centred.iter().copied(), centred.len()).variance
+        } else {
+            variance
         };
-        of_step
+        OfStep { mean, divisor: self.divisor::<R>(variance), all_equal }
     }
 
     /// A group minus its baseline.
-    fn centred<R: Rounding>(&self, group: &GroupView<'_>, of_step: &OfStep) -> Vec<f32> {
-        let rewards = group.rewards;
-        let common = self.common_baseline(&self.whole::<R>(rewards), of_step);
-        let deviation = |(i, reward): (usize, &f32)| {
-            let baseline = match self.baseline {
-                Baseline::LeaveOneOut => self.others::<R>(rewards, i).mean,
-                Baseline::Group | Baseline::Step => common,
-            };
-            R::round(f64::from(*reward) - baseline) as f32
+    fn centred<R: Rounding>(&self, rewards: &[f32], step_mean: f64) -> Vec<f64> {
+        if self.is_zero(rewards, false) {
+            return vec![0.0; rewards.len()];
+        }
+        let common = match self.baseline {
+            Baseline::Step => step_mean,
+            Baseline::Group | Baseline::LeaveOneOut => self.group_moments::<R>(rewards).mean,
         };
+        let baseline = |index: usize| match self.baseline {
+            Baseline::LeaveOneOut => self.other_moments::<R>(rewards, index).mean,
+            Baseline::Group | Baseline::Step => common,
+        };
+        let deviation = |(index, r): (usize, &f32)| R::round(f64::from(*r) - baseline(index));
         rewards.iter().enumerate().map(deviation).collect()
     }
 }

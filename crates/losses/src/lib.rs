@@ -20,6 +20,7 @@
 //! | [`NegativeAware`] | NFT 2505.18116 |
 //! | [`CovarianceClipped`], [`CovarianceKl`] | Clip-Cov and KL-Cov 2505.22617 |
 //! | [`OffPolicyMasked`] | DeepSeek-V3.2's sequence mask, around any loss |
+//! | [`SelfReward`] | LaSeR 2510.14943, added to any loss |
 //!
 //! [`weighted_grpo`] and [`aspo`] run from rewards to the loss without leaving the device.
 //!
@@ -49,6 +50,7 @@ mod policy_loss;
 mod prefix;
 mod quantile;
 mod reduction;
+mod self_reward;
 mod sequence;
 mod surrogate;
 mod update;
@@ -79,6 +81,7 @@ pub use policy_loss::SurrogateStats;
 pub use prefix::PrefixMinimum;
 pub use reduction::Reduction;
 pub use reduction::RowShape;
+pub use self_reward::SelfReward;
 pub use sequence::GeometricMean;
 pub use sequence::SequenceGradient;
 pub use sequence::SequenceRatio;

@@ -111,6 +111,8 @@ impl RolloutRequest {
             "0 new tokens were asked for".to_owned()
         } else if !(temperature.is_finite() && temperature >= 0.0) {
             format!("the temperature must be 0 or positive, not {temperature}")
+        } else if self.sampling.top_k == Some(0) {
+            "top_k must be at least 1, not 0".to_owned()
         } else {
             return Ok(());
         };

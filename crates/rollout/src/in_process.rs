@@ -7,8 +7,8 @@ use fireproof_model::{CausalLm, KvCache};
 use fireproof_trajectory::{PolicyVersion, PromptGroup};
 
 use crate::engine::{RolloutEngine, RolloutError, RolloutRequest};
-use crate::row::Row;
-use crate::sampler::{Sampler, sampler_for};
+use crate::row::{Drawn, Row};
+use crate::sampler::{Sampled, Sampler, sampler_for};
 
 /// Decodes with the policy itself, in this process.
 ///
@@ -181,19 +181,9 @@ impl<C: KvCache> Batch<C> {
         let uniforms = TensorData::new(uniforms, [self.rows.len()]);
         let uniforms = Tensor::from_data(uniforms, &self.hidden.device());
         let sampled = sampler.sample(policy.logits(self.hidden.clone()), uniforms);
-        let read = Transaction::default()
-            .register(sampled.tokens)
-            .register(sampled.logprobs)
-            .register(sampled.entropies)
-            .try_execute()
-            .map_err(|error| RolloutError::Device(error.to_string()))?;
-        let [tokens, logprobs, entropies] = read.as_slice() else {
-            unreachable!("three tensors were registered")
-        };
-        let tokens: Vec<u32> = host(tokens)?;
-        let (logprobs, entropies): (Vec<f32>, Vec<f32>) = (host(logprobs)?, host(entropies)?);
+        let read = Read::of(sampled)?;
         for (index, row) in self.rows.iter_mut().enumerate() {
-            row.push(&requests[row.request], tokens[index], logprobs[index], entropies[index])?;
+            row.push(&requests[row.request], read.row(index))?;
         }
         Ok(())
     }
@@ -232,6 +222,50 @@ impl<C: KvCache> Batch<C> {
             self.rows.iter().map(|row| (row.last().0 as i32, row.last().1 as i32)).unzip();
         let hidden = policy.extend(column(tokens), column(positions), &mut self.cache);
         self.hidden = hidden.squeeze_dim(1);
+    }
+}
+
+/// What was sampled, on the host.
+struct Read {
+    tokens: Vec<u32>,
+    logprobs: Vec<f32>,
+    entropies: Vec<f32>,
+    /// Tokens of a support, the supports one after the other, log-probabilities among them.
+    support: Option<(usize, Vec<i32>, Vec<f32>)>,
+}
+
+impl Read {
+    /// Reads everything in one transfer.
+    fn of(sampled: Sampled) -> Result<Self, RolloutError> {
+        let Sampled { tokens, logprobs, entropies, support } = sampled;
+        let width = support.as_ref().map(|support| support.tokens.dims()[1]);
+        let mut transaction =
+            Transaction::default().register(tokens).register(logprobs).register(entropies);
+        if let Some(support) = support {
+            transaction = transaction.register(support.tokens).register(support.logprobs);
+        }
+        let read = transaction.try_execute();
+        let read = read.map_err(|error| RolloutError::Device(error.to_string()))?;
+        let support = match (width, read.get(3), read.get(4)) {
+            (Some(width), Some(tokens), Some(logprobs)) => {
+                Some((width, host(tokens)?, host(logprobs)?))
+            }
+            _ => None,
+        };
+        let (tokens, logprobs) = (host(&read[0])?, host(&read[1])?);
+        Ok(Self { tokens, logprobs, entropies: host(&read[2])?, support })
+    }
+
+    fn row(&self, index: usize) -> Drawn<'_> {
+        let support = self.support.as_ref();
+        Drawn {
+            token: self.tokens[index],
+            logprob: self.logprobs[index],
+            entropy: self.entropies[index],
+            support: support.map(|(width, tokens, logprobs)| {
+                (&tokens[index * width..][..*width], logprobs[index])
+            }),
+        }
     }
 }
 

@@ -46,5 +46,7 @@ pub use replay::ReplayEngine;
 pub use sampler::Categorical;
 pub use sampler::Greedy;
 pub use sampler::Sampled;
+pub use sampler::SampledSupport;
 pub use sampler::Sampler;
+pub use sampler::TopK;
 pub use uniform::UniformStream;

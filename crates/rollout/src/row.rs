@@ -22,6 +22,16 @@ pub(crate) struct Row {
     uniforms: UniformStream,
 }
 
+/// What was drawn for a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drawn<'a> {
+    pub(crate) token: u32,
+    pub(crate) logprob: f32,
+    pub(crate) entropy: f32,
+    /// The tokens it was drawn among and its log-probability among them, if not among all.
+    pub(crate) support: Option<(&'a [i32], f32)>,
+}
+
 impl Row {
     pub(crate) fn new(
         index: usize,
@@ -38,7 +48,7 @@ impl Row {
             completion: Completion {
                 tokens: Vec::new(),
                 logprobs: Vec::new(),
-                sampling_logprobs: None,
+                support: None,
                 entropies: Vec::new(),
                 finish: FinishReason::Length,
                 sampling: request.sampling,
@@ -71,10 +81,9 @@ impl Row {
     pub(crate) fn push(
         &mut self,
         request: &RolloutRequest,
-        token: u32,
-        logprob: f32,
-        entropy: f32,
+        drawn: Drawn<'_>,
     ) -> Result<(), RolloutError> {
+        let Drawn { token, logprob, entropy, support } = drawn;
         if self.done {
             return Ok(());
         }
@@ -90,6 +99,12 @@ impl Row {
         completion.tokens.push(token);
         completion.logprobs.push(logprob);
         completion.entropies.push(entropy);
+        if let Some((tokens, logprob)) = support {
+            let support = completion.support.get_or_insert_default();
+            support.width = tokens.len();
+            support.tokens.extend(tokens.iter().map(|token| *token as u32));
+            support.logprobs.push(logprob);
+        }
         if request.stop.stop_tokens.contains(&token) {
             completion.finish = FinishReason::Stop;
             self.done = true;

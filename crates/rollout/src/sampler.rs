@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use burn::tensor::{Int, Tensor, activation};
-use fireproof_kernels::token_logprobs;
+use fireproof_kernels::{TokenLogprobs, token_logprobs};
 use fireproof_trajectory::SamplingParams;
 
 /// One token a row.
@@ -13,8 +13,19 @@ pub struct Sampled {
     pub tokens: Tensor<1, Int>,
     /// Log-probability of each under the unmodified distribution at the temperature, `[N]`.
     pub logprobs: Tensor<1>,
-    /// Entropy in nats of that distribution, `[N]`.
+    /// Entropy in nats of the distribution that each was drawn from, `[N]`.
     pub entropies: Tensor<1>,
+    /// What they were drawn among, if not among all tokens.
+    pub support: Option<SampledSupport>,
+}
+
+/// The tokens that some were drawn among.
+#[derive(Clone, Debug)]
+pub struct SampledSupport {
+    /// Token ids, `[N, K]`, likeliest first.
+    pub tokens: Tensor<2, Int>,
+    /// Log-probability of each drawn token among them, `[N]`.
+    pub logprobs: Tensor<1>,
 }
 
 /// Draws one token a row; pure, and each row on its own.
@@ -29,6 +40,18 @@ pub trait Sampler: Debug + Send + Sync {
 /// probability 0 is never drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Categorical {
+    /// Divides the logits; above 0.
+    pub temperature: f32,
+}
+
+/// Draws from the `k` likeliest tokens alone, as [`Categorical`] does from all (top-k sampling).
+///
+/// Log-probabilities are those of the unmodified distribution; the entropies and the
+/// log-probabilities of the support are those of the restricted one.
+#[derive(Clone, Copy, Debug)]
+pub struct TopK {
+    /// Tokens that can be drawn, at least 1; all if there are fewer.
+    pub k: usize,
     /// Divides the logits; above 0.
     pub temperature: f32,
 }
@@ -49,7 +72,20 @@ impl Sampler for Categorical {
         // Rounding could let the product reach the whole.
         let tokens = below.clamp_max(vocabulary as i32 - 1);
         let scored = token_logprobs(logits, tokens.clone(), self.temperature);
-        Sampled { tokens, logprobs: scored.logprobs, entropies: scored.entropies }
+        let TokenLogprobs { logprobs, entropies, .. } = scored;
+        Sampled { tokens, logprobs, entropies, support: None }
+    }
+}
+
+impl Sampler for TopK {
+    fn sample(&self, logits: Tensor<2>, uniforms: Tensor<1>) -> Sampled {
+        let [rows, vocabulary] = logits.dims();
+        let (kept, support) = logits.clone().topk_with_indices(self.k.min(vocabulary), 1);
+        let among = Categorical { temperature: self.temperature }.sample(kept, uniforms);
+        let tokens = support.clone().gather(1, among.tokens.reshape([rows, 1])).reshape([rows]);
+        let logprobs = token_logprobs(logits, tokens.clone(), self.temperature).logprobs;
+        let support = SampledSupport { tokens: support, logprobs: among.logprobs };
+        Sampled { tokens, logprobs, entropies: among.entropies, support: Some(support) }
     }
 }
 
@@ -57,16 +93,17 @@ impl Sampler for Greedy {
     fn sample(&self, logits: Tensor<2>, _uniforms: Tensor<1>) -> Sampled {
         let [rows, _] = logits.dims();
         let tokens = logits.clone().argmax(1).reshape([rows]);
-        let scored = token_logprobs(logits, tokens.clone(), 1.0);
-        Sampled { tokens, logprobs: scored.logprobs, entropies: scored.entropies }
+        let TokenLogprobs { logprobs, entropies, .. } = token_logprobs(logits, tokens.clone(), 1.0);
+        Sampled { tokens, logprobs, entropies, support: None }
     }
 }
 
 /// The sampler that some parameters ask for.
 pub(crate) fn sampler_for(params: SamplingParams) -> Box<dyn Sampler> {
-    if params.temperature == 0.0 {
-        Box::new(Greedy)
-    } else {
-        Box::new(Categorical { temperature: params.temperature })
+    let SamplingParams { temperature, top_k } = params;
+    match top_k {
+        _ if temperature == 0.0 => Box::new(Greedy),
+        Some(k) => Box::new(TopK { k, temperature }),
+        None => Box::new(Categorical { temperature }),
     }
 }

@@ -34,7 +34,7 @@ fn request(prompt: u64, tokens: &[u32], samples: usize) -> RolloutRequest {
         prompt_tokens: tokens.to_vec(),
         prefix: vec![],
         samples,
-        sampling: SamplingParams { temperature: 0.9 },
+        sampling: SamplingParams { temperature: 0.9, ..SamplingParams::default() },
         stop: StopRules { max_tokens: 9, stop_tokens: vec![0] },
         seed: SEED,
         step: STEP,

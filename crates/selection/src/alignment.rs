@@ -90,7 +90,7 @@ impl Default for AlignmentSettings {
 /// ```
 /// use fireproof_selection::{Alignment, AlignmentSettings, GradientAligned};
 /// use fireproof_selection::{Observation, PromptSelector};
-/// use fireproof_trajectory::PromptId;
+/// use fireproof_trajectory::{GroupView, PromptId};
 /// let settings = AlignmentSettings {
 ///     candidates: None, keep_one_in: 2, samples: 2, sketch: 2, ..Default::default()
 /// };
@@ -151,9 +151,11 @@ impl GradientAligned {
         require_pool(NAME, pool.len())?;
         validation.sort_unstable();
         validation.dedup();
-        require(NAME, "validation", validation.len(), "at least 1 prompt", !validation.is_empty())?;
-        let shared = validation.iter().find(|prompt| pool.contains(**prompt));
-        require(NAME, "a validation prompt", shared, "outside the pool", shared.is_none())?;
+        let count = validation.len();
+        require(NAME, "the number of validation prompts", count, "at least 1", count > 0)?;
+        if let Some(shared) = validation.iter().find(|prompt| pool.contains(**prompt)) {
+            require(NAME, "a validation prompt", shared, "outside the pool", false)?;
+        }
         let AlignmentSettings { candidates, keep_one_in, every, samples, sketch, .. } = settings;
         for (setting, positive) in [
             ("candidates", candidates != Some(0)),
@@ -232,7 +234,8 @@ impl PromptSelector for GradientAligned {
         if let Some(kept) = &mut self.kept {
             kept.need(step, seed);
         }
-        if self.asked.is_some_and(|asked| step < asked.saturating_add(self.settings.every)) {
+        let round = self.asked.is_some_and(|a| step < a.saturating_add(self.settings.every));
+        if round && self.kept.is_some() {
             return Need::None;
         }
         self.asked = Some(step);

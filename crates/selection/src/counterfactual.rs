@@ -152,9 +152,10 @@ impl EffectiveNumber {
     /// assert!((number.perplexity - 8f64.sqrt()).abs() < 1e-12); // exp(1.5 ln 2)
     /// ```
     pub fn of(weights: &[f64]) -> Result<Self, SelectError> {
-        let wrong = weights.iter().find(|weight| !(weight.is_finite() && **weight >= 0.0));
-        let wanted = "finite and at least 0";
-        require("EffectiveNumber", "a weight", wrong, wanted, wrong.is_none())?;
+        for weight in weights {
+            let holds = weight.is_finite() && *weight >= 0.0;
+            require("EffectiveNumber", "a weight", weight, "finite and at least 0", holds)?;
+        }
         let sum: f64 = weights.iter().sum();
         if sum <= 0.0 {
             return Ok(Self { inverse_square: 0.0, perplexity: 0.0 });

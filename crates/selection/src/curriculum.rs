@@ -139,7 +139,8 @@ impl PromptSelector for Curriculum {
         let Pace::Success { threshold, groups } = self.pace else { return };
         for group in seen.iter().filter(|o| !o.probe && !o.group.is_empty()).map(|o| o.group) {
             if self.levels.get(&group.prompt) == Some(&self.newest_level()) {
-                self.count(f64::from(group.success_rate()), threshold, groups);
+                let rate = group.successes() as f64 / group.len() as f64;
+                self.count(rate, threshold, groups);
             }
         }
     }

@@ -139,7 +139,8 @@ impl Pairing {
 impl PromptSelector for Pairing {
     fn need(&mut self, step: u64, _seed: u64) -> Need {
         self.pool.begin_step();
-        if !self.probe().is_due(self.learned.probed, step) {
+        let is_known = !self.learned.counts.is_empty();
+        if is_known && !self.probe().is_due(self.learned.probed, step) {
             return Need::None;
         }
         self.learned = Learned { probed: Some(step), counts: BTreeMap::new() };

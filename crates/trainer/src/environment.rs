@@ -109,7 +109,7 @@ impl Environment {
         self.tasks.get(&prompt).ok_or(TrainError::UnknownPrompt(prompt))
     }
 
-    /// A request for completions of each prompt. `seed` and `step` address the randomness.
+    /// A request for completions of each prompt, drawn from the `top_k` likeliest tokens. `seed` and `step` address the randomness.
     ///
     /// # Errors
     /// [`TrainError::UnknownPrompt`].
@@ -118,6 +118,7 @@ impl Environment {
         prompts: &[PromptId],
         samples: usize,
         config: &TrainerConfig,
+        top_k: Option<usize>,
         (seed, step): (u64, u64),
     ) -> Result<Vec<RolloutRequest>, TrainError> {
         let request = |prompt: &PromptId| {
@@ -126,7 +127,7 @@ impl Environment {
                 prompt_tokens: self.entry(*prompt)?.1.clone(),
                 prefix: Vec::new(),
                 samples,
-                sampling: SamplingParams { temperature: config.temperature },
+                sampling: SamplingParams { temperature: config.temperature, top_k },
                 stop: StopRules {
                     max_tokens: config.max_new_tokens,
                     stop_tokens: self.tokenizer.stops().to_vec(),

@@ -167,7 +167,7 @@ pub fn evaluate<M: CausalLm, E: RolloutEngine<Policy = M>>(
 ) -> Result<Evaluation, TrainError> {
     engine.publish(policy, PolicyVersion(0));
     let address = (config.seed ^ EVALUATION_SEED, 0);
-    let requests = environment.requests(prompts, samples, config, address)?;
+    let requests = environment.requests(prompts, samples, config, None, address)?;
     let judged = environment.judge(engine.generate(&requests)?, config.judge_truncated)?;
     if let Some(error) = judged.first_error {
         return Err(TrainError::NotJudged { error });

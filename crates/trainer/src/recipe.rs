@@ -3,17 +3,22 @@
 mod estimators;
 mod losses;
 mod name;
+mod selector_name;
 mod tokens;
 mod weights;
 
 use std::fmt;
 
 use fireproof_advantage::{AdvantageEstimator, CreditAssignment};
-use fireproof_losses::{KlPlace, MismatchCorrection, Needs, Penalty, PolicyLoss, Reduction};
+use fireproof_losses::{
+    KlPlace, MismatchCorrection, Needs, Penalty, PolicyLoss, Reduction, SelfReward,
+};
 use fireproof_selection::{GroupFilter, PromptSelector, TokenSelector};
 
 pub use name::RecipeName;
 pub use name::UnknownRecipe;
+pub use selector_name::SelectorName;
+pub use selector_name::UnknownSelector;
 
 /// An algorithm: one strategy for each decision of a step.
 ///
@@ -44,6 +49,12 @@ pub struct Recipe {
     pub generation_batches: usize,
     /// Weights against a sampler whose log-probabilities are not the trainer's.
     pub mismatch: Option<MismatchCorrection>,
+    /// Tokens are drawn from so many of the likeliest alone, and scored among those alone, so that
+    /// the importance ratio compares like with like (RLPT); all tokens if absent. Evaluations draw
+    /// from all.
+    pub top_k: Option<usize>,
+    /// Lets the policy learn to judge itself, beside the loss (LaSeR).
+    pub self_reward: Option<SelfReward>,
 }
 
 impl fmt::Debug for Recipe {
@@ -60,6 +71,8 @@ impl fmt::Debug for Recipe {
             .field("passes", &self.passes)
             .field("generation_batches", &self.generation_batches)
             .field("mismatch", &self.mismatch)
+            .field("top_k", &self.top_k)
+            .field("self_reward", &self.self_reward)
             .finish()
     }
 }

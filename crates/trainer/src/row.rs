@@ -50,12 +50,24 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn scored(&self) -> ScoredTokens<'a> {
-        ScoredTokens { prompt: self.prompt_tokens, tokens: &self.completion.tokens }
+        ScoredTokens::of(self.prompt_tokens, self.completion)
+    }
+
+    /// The same with a reserved token behind it, if it ended by itself.
+    pub(crate) fn scored_with(&self, after: Option<u32>) -> ScoredTokens<'a> {
+        let after = after.filter(|_| !self.completion.truncated());
+        ScoredTokens { after, ..self.scored() }
+    }
+
+    /// The sampler's log-probabilities, among what it drew from.
+    pub(crate) fn sampled(&self) -> &[f32] {
+        let support = self.completion.support.as_ref();
+        support.map_or(&self.completion.logprobs, |support| &support.logprobs)
     }
 
     /// The log-probabilities that ratios are against.
     pub(crate) fn behaviour(&self) -> &[f32] {
-        self.trainer.as_ref().map_or(&self.completion.logprobs, |scores| &scores.logprobs)
+        self.trainer.as_ref().map_or(self.sampled(), |scores| &scores.logprobs)
     }
 
     pub(crate) fn view(&self) -> TokenView<'_> {

@@ -6,6 +6,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use fireproof_kernels::token_logprobs;
 use fireproof_model::CausalLm;
+use fireproof_trajectory::{Completion, Support};
 
 /// Widths of micro-batches are rounded up to a multiple of this, so that few shapes occur.
 const WIDTH_STEP: usize = 8;
@@ -15,12 +16,41 @@ const WIDTH_STEP: usize = 8;
 pub(crate) struct ScoredTokens<'a> {
     pub(crate) prompt: &'a [u32],
     pub(crate) tokens: &'a [u32],
+    /// One more token to score behind them.
+    pub(crate) after: Option<u32>,
+    /// What the tokens were drawn among; they are scored among those alone. Then nothing can come
+    /// after.
+    pub(crate) support: Option<&'a Support>,
 }
 
-impl ScoredTokens<'_> {
+impl<'a> ScoredTokens<'a> {
+    /// Tokens scored among all, with nothing after.
+    pub(crate) fn plain(prompt: &'a [u32], tokens: &'a [u32]) -> Self {
+        Self { prompt, tokens, after: None, support: None }
+    }
+
+    /// A completion, among what it was drawn from.
+    pub(crate) fn of(prompt: &'a [u32], completion: &'a Completion) -> Self {
+        Self { support: completion.support.as_ref(), ..Self::plain(prompt, &completion.tokens) }
+    }
+
+    /// Scored tokens.
+    fn length(&self) -> usize {
+        self.tokens.len() + usize::from(self.after.is_some())
+    }
+
     /// Tokens that go through the model: the last one predicts nothing.
     fn input_length(&self) -> usize {
-        self.prompt.len() + self.tokens.len() - 1
+        self.prompt.len() + self.length() - 1
+    }
+
+    /// What is gathered for a scored token: itself, or its place in its support.
+    fn target(&self, time: usize, token: u32) -> u32 {
+        let place = |support: &Support| support.at(time).iter().position(|other| *other == token);
+        match self.support {
+            Some(support) => place(support).expect("supports were checked") as u32,
+            None => token,
+        }
     }
 }
 
@@ -31,8 +61,10 @@ pub(crate) struct TokenBatch {
     positions: Tensor<2, Int>,
     /// Where in the flattened inputs the state stands that predicts each token, `[B C]`.
     index: Tensor<1, Int>,
-    /// The tokens to score, `[B C]`; 0 at padding.
+    /// The tokens to score, or their places in their supports, `[B C]`; 0 at padding.
     targets: Tensor<1, Int>,
+    /// What they are scored among, `[B C, K]`, if not among all.
+    support: Option<Tensor<2, Int>>,
     /// `[B, C]`: rows and the longest completion, rounded up.
     shape: [usize; 2],
 }
@@ -51,19 +83,20 @@ impl TokenBatch {
             padded_width(rows.iter().map(length).max().unwrap_or(0), context)
         };
         let width = longest(|row| row.input_length());
-        let scored = longest(|row| row.tokens.len());
+        let scored = longest(|row| row.length());
         let count = rows.len();
         let mut tokens = vec![0i32; count * width];
         let mut index = vec![0i32; count * scored];
         let mut targets = vec![0i32; count * scored];
         for (number, row) in rows.iter().enumerate() {
-            let input = row.prompt.iter().chain(row.tokens).take(row.input_length());
+            let text = row.tokens.iter().chain(&row.after);
+            let input = row.prompt.iter().chain(text.clone()).take(row.input_length());
             let cells = &mut tokens[number * width..];
             cells.iter_mut().zip(input).for_each(|(cell, token)| *cell = *token as i32);
             let first = number * width + row.prompt.len() - 1;
-            for (time, token) in row.tokens.iter().enumerate() {
+            for (time, token) in text.enumerate() {
                 index[number * scored + time] = (first + time) as i32;
-                targets[number * scored + time] = *token as i32;
+                targets[number * scored + time] = row.target(time, *token) as i32;
             }
         }
         let vector = |values: Vec<i32>| {
@@ -76,6 +109,7 @@ impl TokenBatch {
             positions: positions.expand([count, width]),
             index: vector(index),
             targets: vector(targets),
+            support: support_index(rows, scored, device),
             shape: [count, scored],
         }
     }
@@ -104,12 +138,35 @@ impl TokenBatch {
         let hidden = model.hidden(self.tokens, self.positions);
         let [batch, time, width] = hidden.dims();
         let states = hidden.reshape([batch * time, width]).select(0, self.index);
-        let scores = token_logprobs(model.logits(states), self.targets, temperature);
+        let logits = model.logits(states);
+        let logits = match self.support {
+            Some(support) => logits.gather(1, support),
+            None => logits,
+        };
+        let scores = token_logprobs(logits, self.targets, temperature);
         Scores {
             logprobs: scores.logprobs.reshape(self.shape),
             entropies: scores.entropies.reshape(self.shape),
         }
     }
+}
+
+/// The supports of all rows, `[B C, K]`, token 0 at padding; `None` if the rows have none.
+///
+/// Rows of one step are sampled alike, so either all have supports of one width or none has.
+fn support_index(
+    rows: &[ScoredTokens<'_>],
+    scored: usize,
+    device: &Device,
+) -> Option<Tensor<2, Int>> {
+    let width = rows.first()?.support?.width;
+    let mut index = vec![0i32; rows.len() * scored * width];
+    for (number, row) in rows.iter().enumerate() {
+        let cells = &mut index[number * scored * width..];
+        let tokens = row.support.into_iter().flat_map(|support| &support.tokens);
+        cells.iter_mut().zip(tokens).for_each(|(cell, token)| *cell = *token as i32);
+    }
+    Some(Tensor::from_data(TensorData::new(index, [rows.len() * scored, width]), device))
 }
 
 /// A width rounded up, within the model's context: there is no position beyond it.
@@ -138,7 +195,8 @@ pub(crate) fn microbatches(rows: &[ScoredTokens<'_>], budget: usize) -> Vec<Vec<
     batches
 }
 
-/// Log-probabilities of every row under a model without a gradient, on the host.
+/// Log-probabilities of every row under a model without a gradient, on the host; one more than it
+/// has tokens where one comes after.
 pub(crate) fn host_logprobs<M: CausalLm>(
     model: &M,
     rows: &[ScoredTokens<'_>],
@@ -155,7 +213,7 @@ pub(crate) fn host_logprobs<M: CausalLm>(
         let scores: Vec<f32> = scores.try_to_vec_as().expect("log-probabilities are floats");
         for (number, row) in batch.into_iter().enumerate() {
             let start = number * scored;
-            logprobs[row] = scores[start..start + rows[row].tokens.len()].to_vec();
+            logprobs[row] = scores[start..start + rows[row].length()].to_vec();
         }
     }
     logprobs
@@ -169,10 +227,8 @@ mod tests {
     fn microbatches_hold_every_row_once_within_their_budget() {
         let lengths = [3usize, 20, 1, 7, 7, 40, 2];
         let tokens = vec![0; 64];
-        let rows: Vec<ScoredTokens<'_>> = lengths
-            .iter()
-            .map(|n| ScoredTokens { prompt: &tokens[..1], tokens: &tokens[..*n] })
-            .collect();
+        let rows: Vec<ScoredTokens<'_>> =
+            lengths.iter().map(|n| ScoredTokens::plain(&tokens[..1], &tokens[..*n])).collect();
         for budget in [1, 16, 48, 1000] {
             let batches = microbatches(&rows, budget);
             let mut seen: Vec<usize> = batches.concat();

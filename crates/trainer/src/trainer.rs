@@ -260,6 +260,12 @@ fn check_recipe(recipe: &Recipe, environment: &Environment) -> Result<(), TrainE
     if recipe.passes.is_empty() {
         return refuse("`passes` is empty, so nothing would train");
     }
+    if recipe.top_k.is_some() && recipe.self_reward.is_some() {
+        return refuse(
+            "`top_k` scores tokens among those they were drawn from, and the token of `self_reward` \
+             is never drawn; use one of the two",
+        );
+    }
     if recipe.generation_batches == 0 {
         return refuse("`generation_batches` is 0, so nothing would be generated");
     }

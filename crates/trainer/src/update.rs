@@ -63,13 +63,19 @@ pub(crate) fn gradient<M: CausalLm>(
     }
     let weights = recipe.reduction.weights(&shapes);
     let plan = plan(policy, recipe, update, scoring, device);
+    let self_weights = recipe.self_reward.map(|rule| {
+        let correct: Vec<bool> = rows.iter().map(|row| row.correct).collect();
+        let truncated: Vec<bool> = rows.iter().map(|row| row.completion.truncated()).collect();
+        rule.weights(&correct, &truncated)
+    });
 
     let scored: Vec<ScoredTokens<'_>> = rows.iter().map(Row::scored).collect();
     let mut accumulated = GradientsAccumulator::new();
     let mut reads = Vec::new();
     let mut stats = UpdateStats::default();
     for batch in microbatches(&scored, scoring.tokens_per_microbatch) {
-        let part = Part { update, plan: &plan, weights: &weights, batch: &batch };
+        let self_weights = self_weights.as_deref();
+        let part = Part { update, plan: &plan, weights: &weights, self_weights, batch: &batch };
         let (total, read) = part.objective(policy, recipe, scoring.temperature, device);
         accumulated.accumulate(policy, GradientsParams::from_grads(total.backward(), policy));
         reads.push(read);
@@ -123,6 +129,8 @@ struct Part<'a> {
     update: Update<'a>,
     plan: &'a [TokenField],
     weights: &'a [f32],
+    /// The share of each row in the loss of the self-reward, if there is one.
+    self_weights: Option<&'a [f32]>,
     batch: &'a [usize],
 }
 
@@ -136,14 +144,23 @@ impl Part<'_> {
         temperature: f32,
         device: &Device,
     ) -> (Tensor<1>, Tensor<1>) {
-        let scored: Vec<ScoredTokens<'_>> =
-            self.batch.iter().map(|row| self.update.rows[*row].scored()).collect();
+        let after = recipe.self_reward.map(|rule| rule.token);
+        let rows = self.batch.iter().map(|row| &self.update.rows[*row]);
+        let scored: Vec<ScoredTokens<'_>> = rows.map(|row| row.scored_with(after)).collect();
         let tokens = TokenBatch::new(&scored, policy.limits().context, device);
         let constants = self.constants(&tokens, device);
+        let judged = self.judged(&tokens, device);
         let scores = tokens.score(policy, temperature);
+        let own = recipe
+            .self_reward
+            .zip(judged)
+            .map(|(rule, [weights, correct])| rule.loss(scores.logprobs.clone(), weights, correct));
         let entropies = recipe.needs().entropies.then_some(scores.entropies);
         let batch = PolicyBatch::new(scores.logprobs, entropies, constants);
-        let objective = objective(recipe.loss.as_ref(), self.update.penalties, &batch);
+        let mut objective = objective(recipe.loss.as_ref(), self.update.penalties, &batch);
+        if let Some(own) = own {
+            objective.total = objective.total + own;
+        }
         // Both are 0 where masked, so the difference is too.
         let difference = batch.logprobs.clone().detach() - batch.behaviour_logprobs.clone();
         let read = Tensor::cat(
@@ -174,6 +191,24 @@ impl Part<'_> {
             mask: spread(&|row| selected[row].iter().map(|s| f32::from(*s)).collect()),
             plan: self.plan.iter().map(|field| spread(&|row| field[row].clone())).collect(),
         }
+    }
+
+    /// Weights and verdicts of the self-reward, behind the tokens of each row that ended; `None` if
+    /// there is no self-reward.
+    fn judged(&self, tokens: &TokenBatch, device: &Device) -> Option<[Tensor<2>; 2]> {
+        let weights = self.self_weights?;
+        let behind = |value: &dyn Fn(usize) -> f32| {
+            let row = |row: &usize| {
+                let completion = self.update.rows[*row].completion;
+                let mut cells = vec![0.0; completion.tokens.len()];
+                cells.extend((!completion.truncated()).then(|| value(*row)));
+                cells
+            };
+            let rows: Vec<Vec<f32>> = self.batch.iter().map(row).collect();
+            tokens.spread(rows.iter().map(Vec::as_slice), device)
+        };
+        let correct = |row: usize| f32::from(self.update.rows[row].correct);
+        Some([behind(&|row| weights[row]), behind(&correct)])
     }
 
     /// The share of each token of a row.

@@ -121,7 +121,7 @@ fn gradient<M: CausalLm>(
     let shapes: Vec<RowShape> = rows.iter().enumerate().map(shape).collect();
     let weights = Reduction::TokenMean.weights(&shapes);
     let scored: Vec<ScoredTokens<'_>> =
-        rows.iter().map(|(prompt, tokens)| ScoredTokens { prompt, tokens }).collect();
+        rows.iter().map(|(prompt, tokens)| ScoredTokens::plain(prompt, tokens)).collect();
     let mut accumulated = GradientsAccumulator::new();
     let mut loss = 0.0;
     for batch in microbatches(&scored, TOKENS_PER_MICROBATCH) {

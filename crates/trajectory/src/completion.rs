@@ -24,11 +24,33 @@ pub enum FinishReason {
 pub struct SamplingParams {
     /// Logits are divided by this before the softmax; 0 means greedy decoding.
     pub temperature: f32,
+    /// Only so many of the likeliest tokens can be drawn; all if absent.
+    #[serde(default)]
+    pub top_k: Option<usize>,
 }
 
 impl Default for SamplingParams {
     fn default() -> Self {
-        Self { temperature: 1.0 }
+        Self { temperature: 1.0, top_k: None }
+    }
+}
+
+/// The tokens that each token of a completion was drawn among (top-k sampling).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Support {
+    /// Tokens at each place, `K`.
+    pub width: usize,
+    /// `K` tokens for each token of the completion, one place after the other.
+    pub tokens: Vec<u32>,
+    /// Log-probability of each drawn token among these, at the sampling temperature.
+    pub logprobs: Vec<f32>,
+}
+
+impl Support {
+    /// The tokens that token `place` of the completion was drawn among.
+    #[must_use]
+    pub fn at(&self, place: usize) -> &[u32] {
+        &self.tokens[place * self.width..][..self.width]
     }
 }
 
@@ -40,8 +62,9 @@ pub struct Completion {
     /// Natural-log probability of each token under the unmodified distribution at the sampling
     /// temperature, as the behaviour policy saw it.
     pub logprobs: Vec<f32>,
-    /// Log-probabilities under the truncated support (top-k, top-p), if one was used.
-    pub sampling_logprobs: Option<Vec<f32>>,
+    /// What each token was drawn among, if not among all.
+    #[serde(default)]
+    pub support: Option<Support>,
     /// Entropy in nats of the distribution that each token was drawn from.
     pub entropies: Vec<f32>,
     /// Why it ended.

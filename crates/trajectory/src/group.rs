@@ -26,17 +26,21 @@ impl PromptGroup {
     /// [`TrajectoryError::TokenCountMismatch`] names the completion and both numbers.
     pub fn validate(&self) -> Result<(), TrajectoryError> {
         for (completion, c) in self.completions.iter().enumerate() {
-            let sampling = c.sampling_logprobs.as_ref().map_or(c.tokens.len(), Vec::len);
+            let count = c.tokens.len();
+            let support = c.support.as_ref();
+            let places =
+                support.map_or(count, |s| s.tokens.len().checked_div(s.width).unwrap_or(0));
             for (what, found) in [
                 ("logprobs", c.logprobs.len()),
-                ("sampling_logprobs", sampling),
+                ("support.logprobs", support.map_or(count, |s| s.logprobs.len())),
+                ("support.tokens", places),
                 ("entropies", c.entropies.len()),
             ] {
-                if found != c.tokens.len() {
+                if found != count {
                     return Err(TrajectoryError::TokenCountMismatch {
                         prompt: self.prompt,
                         completion,
-                        tokens: c.tokens.len(),
+                        tokens: count,
                         what,
                         found,
                     });
@@ -113,7 +117,7 @@ mod tests {
         let completion = |&n: &usize| Completion {
             tokens: vec![1; n],
             logprobs: vec![-1.0; n],
-            sampling_logprobs: None,
+            support: None,
             entropies: vec![0.5; n],
             finish: FinishReason::Stop,
             sampling: SamplingParams::default(),

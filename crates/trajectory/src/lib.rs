@@ -19,7 +19,7 @@
 //! let completion = |token| Completion {
 //!     tokens: vec![token],
 //!     logprobs: vec![-0.7],
-//!     sampling_logprobs: None,
+//!     support: None,
 //!     entropies: vec![0.69],
 //!     finish: FinishReason::Stop,
 //!     sampling: SamplingParams::default(),
@@ -49,6 +49,7 @@ pub use completion::Completion;
 pub use completion::FinishReason;
 pub use completion::PolicyVersion;
 pub use completion::SamplingParams;
+pub use completion::Support;
 pub use constraint::Constraint;
 pub use constraint::Count;
 pub use error::TrajectoryError;

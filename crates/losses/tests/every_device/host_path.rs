@@ -21,9 +21,9 @@ const TOKENS: usize = 6;
 
 /// The host's and the device's names of the same estimators.
 fn pairs() -> Vec<(Box<dyn AdvantageEstimator>, GroupNormalization)> {
-    let z = ZScore { ddof: Ddof::Sample, epsilon: 1e-6, ..ZScore::default() };
+    let z = ZScore { ddof: Ddof::Sample, epsilon: 1e-6, ..ZScore::DEFAULT };
     let z_device = GroupEstimator::ZScore { ddof: 1, epsilon: 1e-6 };
-    let population = ZScore { ddof: Ddof::Population, epsilon: 1e-4, ..ZScore::default() };
+    let population = ZScore { ddof: Ddof::Population, epsilon: 1e-4, ..ZScore::DEFAULT };
     let population_device = GroupEstimator::ZScore { ddof: 0, epsilon: 1e-4 };
     vec![
         (Box::new(Centered), GroupEstimator::Centered.into()),

@@ -56,7 +56,7 @@ impl Shown {
         if is_validation {
             self.validation.insert(prompt, gradient);
         } else {
-            let rate = f64::from(group.success_rate());
+            let rate = group.successes() as f64 / group.len().max(1) as f64;
             self.prompts.insert(prompt, Sketch { gradient, rate });
         }
     }

@@ -27,6 +27,8 @@ impl Recipe {
             passes: vec![Box::new(AllTokens)],
             generation_batches: 1,
             mismatch: None,
+            top_k: None,
+            self_reward: None,
         }
     }
 

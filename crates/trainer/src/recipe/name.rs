@@ -96,6 +96,7 @@ recipes! {
     Lopti "lopti" lopti,
     HighEntropy "high-entropy" high_entropy,
     Stapo "stapo" stapo,
+    Rlpt "rlpt" rlpt (32),
 }
 
 impl fmt::Display for RecipeName {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use fireproof_model::{CausalLm, ModelLimits};
 use fireproof_rollout::RolloutEngine;
 use fireproof_selection::{Need, Observation};
-use fireproof_trajectory::{GroupView, PromptGroup, PromptId, ScoredGroup};
+use fireproof_trajectory::{Completion, GroupView, PromptGroup, PromptId, ScoredGroup};
 
 use super::Trainer;
 use crate::environment::Judged;
@@ -161,7 +161,8 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         seed: u64,
     ) -> Result<Vec<PromptGroup>, TrainError> {
         let address = (seed, self.step);
-        let requests = self.environment.requests(prompts, samples, &self.config, address)?;
+        let Self { environment, config, recipe, .. } = &*self;
+        let requests = environment.requests(prompts, samples, config, recipe.top_k, address)?;
         let groups = self.engine.generate(&requests)?;
         check_tokens(&groups, &self.policy.limits())?;
         Ok(groups)
@@ -194,7 +195,29 @@ fn check_tokens(groups: &[PromptGroup], limits: &ModelLimits) -> Result<(), Trai
             }
             let row = [group.prompt_tokens.as_slice(), &found.tokens].concat();
             limits.check(&row, 0).map_err(|error| refuse(error.to_string()))?;
+            check_support(found, limits).map_err(refuse)?;
         }
     }
     Ok(())
+}
+
+/// Every token must be among those that it was drawn from, all of them tokens of the model.
+fn check_support(completion: &Completion, limits: &ModelLimits) -> Result<(), String> {
+    let Some(support) = &completion.support else { return Ok(()) };
+    let all = completion.tokens.len() * support.width;
+    if support.tokens.len() != all {
+        let found = support.tokens.len();
+        return Err(format!("its support holds {found} tokens instead of {all}"));
+    }
+    if let Some(token) = support.tokens.iter().find(|token| **token as usize >= limits.vocabulary) {
+        let vocabulary = limits.vocabulary;
+        return Err(format!(
+            "token {token} of its support is not in the vocabulary of {vocabulary}"
+        ));
+    }
+    let missing = |(place, token): &(usize, &u32)| !support.at(*place).contains(token);
+    match completion.tokens.iter().enumerate().find(missing) {
+        Some((place, token)) => Err(format!("token {token} at {place} is not in its support")),
+        None => Ok(()),
+    }
 }

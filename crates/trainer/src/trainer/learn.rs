@@ -6,7 +6,9 @@ use fireproof_losses::Penalty;
 use fireproof_model::CausalLm;
 use fireproof_rollout::RolloutEngine;
 use fireproof_selection::checked_selection;
-use fireproof_trajectory::{CreditedView, GroupView, ScoredGroup, StepView, TokenStep, TokenView};
+use fireproof_trajectory::{
+    Completion, CreditedView, GroupView, ScoredGroup, StepView, TokenStep, TokenView,
+};
 
 use super::Trainer;
 use crate::config::TrainerConfig;
@@ -19,6 +21,11 @@ use crate::score::{ScoredTokens, host_logprobs};
 use crate::seeds::{Purpose, seed_for};
 use crate::update::{Scoring, Update, UpdateStats, gradient};
 
+/// The sampler's log-probabilities, among what it drew from.
+fn sampled_logprobs(completion: &Completion) -> &[f32] {
+    completion.support.as_ref().map_or(&completion.logprobs, |support| &support.logprobs)
+}
+
 impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
     /// Log-probabilities of every completion under the reference, group by group; empty if no
     /// penalty needs them.
@@ -28,8 +35,8 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
             .iter()
             .flat_map(|group| {
                 let prompt = group.group.prompt_tokens.as_slice();
-                let tokens = group.group.completions.iter().map(|c| c.tokens.as_slice());
-                tokens.map(move |tokens| ScoredTokens { prompt, tokens })
+                let completions = group.group.completions.iter();
+                completions.map(move |completion| ScoredTokens::of(prompt, completion))
             })
             .collect();
         self.host_logprobs(reference, &rows)
@@ -46,7 +53,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         for group in groups {
             for (reward, completion) in group.rewards.iter_mut().zip(&group.group.completions) {
                 let Some(reference) = references.next() else { return };
-                let costs = self.recipe.reward_costs(&completion.logprobs, reference);
+                let costs = self.recipe.reward_costs(sampled_logprobs(completion), reference);
                 *reward -= costs.iter().sum::<f32>();
             }
         }
@@ -82,7 +89,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
             for (sample, reference) in own.into_iter().enumerate() {
                 let mut row = Row::new(prompt, scored, sample);
                 if let Some(reference) = reference {
-                    row.costs = self.recipe.token_costs(&row.completion.logprobs, reference);
+                    row.costs = self.recipe.token_costs(row.sampled(), reference);
                     row.reference = Some(reference.clone());
                 }
                 rows.push(row);
@@ -90,11 +97,35 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
             of_rows.extend_from_slice(advantages);
             prompt += 1;
         }
+        self.mix_self_rewards(&rows, &mut of_rows);
         let views: Vec<TokenView<'_>> = rows.iter().map(Row::view).collect();
         let credited =
             checked_credit(self.recipe.credit.as_ref(), &of_rows, &self.token_step(&views))?;
         rows.iter_mut().zip(credited).for_each(|(row, credited)| row.advantages = credited);
         Ok(rows)
+    }
+
+    /// Mixes the policy's own judgement into the advantages, after its warm-up (LaSeR).
+    fn mix_self_rewards(&self, rows: &[Row<'_>], advantages: &mut [f32]) {
+        let Some(rule) = self.recipe.self_reward.filter(|rule| self.step >= rule.warmup) else {
+            return;
+        };
+        let after = Some(rule.token);
+        let scored: Vec<ScoredTokens<'_>> = rows.iter().map(|row| row.scored_with(after)).collect();
+        let scores = self.host_logprobs(&self.policy.valid(), &scored);
+        let mut first = 0;
+        for group in rows.chunk_by(|a, b| a.prompt == b.prompt) {
+            let all = first..first + group.len();
+            first = all.end;
+            // A completion that was cut off has no verdict of its own.
+            let ended: Vec<usize> =
+                all.filter(|index| !rows[*index].completion.truncated()).collect();
+            let own: Vec<f32> = ended.iter().map(|index| advantages[*index]).collect();
+            let last: Vec<f32> =
+                ended.iter().filter_map(|index| scores[*index].last().copied()).collect();
+            let mixed = rule.mix(&own, &last);
+            ended.iter().zip(mixed).for_each(|(index, mixed)| advantages[*index] = mixed);
+        }
     }
 
     fn token_step<'a>(&self, rows: &'a [TokenView<'a>]) -> TokenStep<'a> {
@@ -114,7 +145,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         let scored: Vec<ScoredTokens<'_>> = rows.iter().map(Row::scored).collect();
         let scores = self.host_logprobs(&self.policy.valid(), &scored);
         for (row, logprobs) in rows.iter_mut().zip(scores) {
-            let weights = correction.weights(&logprobs, &row.completion.logprobs);
+            let weights = correction.weights(&logprobs, row.sampled());
             row.trainer = Some(TrainerScores { logprobs, weights });
         }
     }

@@ -10,4 +10,5 @@ mod penalties;
 mod recipes;
 mod resume;
 mod seams;
+mod selectors;
 mod step;

@@ -1,9 +1,13 @@
 //! Every built-in recipe trains: none is a dead formula.
 
-use fireproof_losses::{Kl, KlGuard, KlPlace, MismatchCorrection, Penalty};
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor, TensorData};
+use fireproof_losses::{Kl, KlGuard, KlPlace, MismatchCorrection, Penalty, SelfReward};
+use fireproof_model::CausalLm;
 use fireproof_selection::{InOrder, MixedOutcomes, Need, Observation, PromptSelector, SelectError};
 use fireproof_trainer::{Recipe, RecipeName, TrainerConfig};
-use fireproof_trajectory::PromptId;
+use fireproof_trajectory::{PromptId, Support};
 
 use crate::common::*;
 
@@ -192,4 +196,79 @@ fn a_kl_by_token_needs_credit_that_counts_it() {
     );
     let error = error.map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("does not look at what a token costs"), "{error}");
+}
+
+#[test]
+fn tokens_of_a_support_are_sampled_and_scored_among_it_alone() {
+    let device = any_device();
+    let mut trainer = sampling(Recipe::rlpt(in_order(), 2), off_policy(), &device);
+    for _ in 0..3 {
+        let record = trainer.step().unwrap();
+        // The first update scores what the sampler saw: the same numbers but for rounding.
+        assert!(record.metrics.max_logprob_delta < 1e-5, "{:?}", record.metrics);
+        for completion in record.groups.iter().flat_map(|group| &group.group.completions) {
+            let support = completion.support.as_ref().unwrap();
+            for (place, token) in completion.tokens.iter().enumerate() {
+                assert!(support.at(place).len() == 2 && support.at(place).contains(token));
+                assert!(support.logprobs[place] > completion.logprobs[place]);
+            }
+        }
+    }
+    let mut recorded = group('a', &["a", "b"]);
+    recorded.completions[0].support =
+        Some(Support { width: 1, tokens: vec![2, 0], logprobs: vec![0.0; 2] });
+    let mut trainer = replay(vec![recorded], Recipe::rlpt(in_order(), 1), config(1, 2), &device);
+    let error = trainer.step().unwrap_err().to_string();
+    assert!(error.ends_with("completion 0: token 1 at 0 is not in its support"), "{error}");
+}
+
+#[test]
+fn a_policy_learns_to_judge_itself_by_a_reserved_token() {
+    let device = any_device();
+    // What comes after the stop token is never sampled, so the stop token itself can be reserved.
+    let rule = SelfReward {
+        reference: -3.0,
+        beta: 0.5,
+        coefficient: 50.0,
+        warmup: 0,
+        share: 0.0,
+        ..SelfReward::new(0)
+    };
+    let recipe = Recipe { self_reward: Some(rule), ..centered() };
+    let mut trainer = sampling(recipe, TrainerConfig { steps: 60, ..config(4, 32) }, &device);
+    let mut last = Vec::new();
+    for _ in 0..60 {
+        last = trainer.step().unwrap().groups;
+    }
+    // Log-probability of the token after each completion that ended, right against wrong.
+    let policy = trainer.policy().valid();
+    let (mut right, mut wrong) = (Vec::new(), Vec::new());
+    for group in &last {
+        for (completion, correct) in group.group.completions.iter().zip(group.view().correct) {
+            let text = [group.group.prompt_tokens.as_slice(), &completion.tokens].concat();
+            if completion.truncated() || text.len() > CONTEXT {
+                continue;
+            }
+            let row: Vec<i32> = text.iter().map(|token| *token as i32).collect();
+            let width = row.len();
+            let ints = |row: Vec<i32>| {
+                Tensor::<2, Int>::from_data(TensorData::new(row, [1, width]), &device)
+            };
+            let hidden = policy.hidden(ints(row), ints((0..width as i32).collect()));
+            let logits: Tensor<2> = policy.logits(hidden.narrow(1, width - 1, 1).squeeze_dim(0));
+            let logprob = values(log_softmax(logits, 1))[0];
+            if *correct { right.push(logprob) } else { wrong.push(logprob) }
+        }
+    }
+    let mean = |all: &[f32]| all.iter().sum::<f32>() / all.len().max(1) as f32;
+    assert!(!right.is_empty() && !wrong.is_empty(), "{} {}", right.len(), wrong.len());
+    // The targets are a self-reward of 1 and 0: -1 and -3.
+    assert!(mean(&right) > mean(&wrong) + 0.5, "{} {}", mean(&right), mean(&wrong));
+    let both = Recipe { top_k: Some(2), ..Recipe::laser(in_order(), 0) };
+    let environment = environment(Box::new(fireproof_verifier::CheckVerifier));
+    let engine = fireproof_rollout::ReplayEngine::new(Vec::new());
+    let error =
+        fireproof_trainer::Trainer::new(uniform(&device), engine, both, environment, config(1, 2));
+    let error = error.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("use one of the two"), "{error}");
 }
