@@ -30,7 +30,7 @@ use fireproof::trainer::{
     Bytes, EVALUATION_AFTER, EVALUATION_BEFORE, Evaluation, Paired, RecipeName, Report,
     latest_checkpoint, run_config, run_has_begun, run_result,
 };
-use fireproof_examples::gsm8k::{Checkpoint, Gsm8kFile, PromptReader, PromptSet};
+use fireproof_examples::gsm8k::{Checkpoint, Gsm8kFile, PromptReader, PromptSet, find_checkpoint};
 use fireproof_examples::{Display, INTERRUPTED, Interrupt, QuickTrainer, TaskSet, machine};
 
 /// Programs of this workspace keep freed memory.
@@ -50,6 +50,10 @@ struct Arguments {
     /// Folder of a Hugging Face checkpoint: config.json, safetensors, tokenizer.json
     #[arg(long, value_name = "DIR", required_unless_present_any = ["resume", "config"])]
     model: Option<PathBuf>,
+    /// Let --model name a model of the hub, `owner/name`, and download what the cache of Hugging
+    /// Face's tools lacks of it (needs `--features hub`)
+    #[arg(long)]
+    download: bool,
     /// Questions to train on, JSON lines of `question` and `answer`
     #[arg(long, value_name = "FILE", required_unless_present_any = ["resume", "config"])]
     data: Option<PathBuf>,
@@ -98,8 +102,9 @@ fn main() -> ExitCode {
 // ANCHOR: run
 fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let started = Instant::now();
-    let file = run_file(arguments)?;
+    let mut file = run_file(arguments)?;
     file.validate()?;
+    file.model.folder = find_checkpoint(&file.model.folder, arguments.download)?;
     let resolved = resolve_device(arguments.device.as_deref())?;
     println!("fireproof {} train_gsm8k", env!("CARGO_PKG_VERSION"));
     println!("device   {resolved}; CPU threads: {}", rayon::current_num_threads());
@@ -111,7 +116,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     println!("prompt   {:?}", train.tasks[0].prompt);
     println!("recipe   {}, seed {}", file.recipe, file.trainer.seed);
 
-    let recipe = recipe(&file, &train);
+    let recipe = recipe(&file, &train)?;
     let memory = checkpoint.memory(&file, &recipe, longest);
     let free = machine::available(&resolved)
         .map_or("of the device's own".to_owned(), |free| format!("of {} free", Bytes(free)));
@@ -202,10 +207,11 @@ fn prompts(
     Ok((train, test))
 }
 
-/// The recipe that the file names, over the training prompts.
-fn recipe(file: &Gsm8kFile, train: &PromptSet) -> Recipe {
-    let selector = UniformWithoutReplacement::new(TaskSet::ids(&train.tasks));
-    file.recipe.build(Box::new(selector), file.trainer.max_new_tokens)
+/// The recipe and the selector that the file names, over the training prompts.
+fn recipe(file: &Gsm8kFile, train: &PromptSet) -> Result<Recipe, Box<dyn Error>> {
+    let prompts = train.tasks.iter().map(|task| (task.id, task.metadata.level.unwrap_or(0)));
+    let selector = file.selector.build(&prompts.collect::<Vec<_>>())?;
+    Ok(file.recipe.build(selector, file.trainer.max_new_tokens))
 }
 
 /// A trainer at step 0.

@@ -1,9 +1,11 @@
 //! What `train_gsm8k` is made of: its settings, its prompts, its policy.
 
+mod hub;
 mod policy;
 mod prompts;
 mod settings;
 
+pub use hub::find_checkpoint;
 pub use policy::Checkpoint;
 pub use policy::TooLarge;
 pub use prompts::PromptReader;

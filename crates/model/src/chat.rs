@@ -49,7 +49,7 @@ pub struct ChatTemplate {
 pub enum ChatError {
     /// A file of the checkpoint is wrong.
     #[error(transparent)]
-    File(#[from] FileError),
+    Files(#[from] FileError),
     /// The checkpoint has no template.
     #[error(
         "{folder} has no chat template, neither chat_template.jinja nor `chat_template` in \

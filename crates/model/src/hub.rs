@@ -86,7 +86,7 @@ pub enum HubError {
     },
     /// A downloaded file is wrong.
     #[error(transparent)]
-    File(#[from] FileError),
+    Files(#[from] FileError),
 }
 
 /// How far the download of one file is.

@@ -167,7 +167,7 @@ pub enum LoraError {
     Absent,
     /// A file of the adapters is missing or wrong.
     #[error(transparent)]
-    File(#[from] FileError),
+    Files(#[from] FileError),
 }
 
 /// `scale (x A) B`, to be added to the output of a projection.

@@ -48,7 +48,7 @@ pub enum TokenizerError {
     Library(String),
     /// A file of the checkpoint is missing or wrong.
     #[error(transparent)]
-    File(#[from] FileError),
+    Files(#[from] FileError),
     /// No file says which token ends a completion.
     #[error(
         "{folder}: no token ends a completion: neither `eos_token_id` in generation_config.json or \

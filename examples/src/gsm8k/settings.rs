@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fireproof::model::LoraConfig;
-use fireproof::trainer::{RecipeName, TrainerConfig};
+use fireproof::trainer::{RecipeName, SelectorName, TrainerConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::layers;
@@ -15,6 +15,8 @@ use crate::run_file::{EvaluationConfig, ReportConfig, RunFileError};
 pub struct Gsm8kFile {
     /// The algorithm.
     pub recipe: RecipeName,
+    /// Which prompts a step is made of.
+    pub selector: SelectorName,
     /// Whether to refuse a run that cannot fit into memory.
     pub check_memory: bool,
     /// What is trained.
@@ -89,6 +91,7 @@ impl Default for Gsm8kFile {
         trainer.optimizer.learning_rate = 2e-5;
         Self {
             recipe: RecipeName::Grpo,
+            selector: SelectorName::Uniform,
             check_memory: true,
             model: CheckpointConfig::default(),
             data: DataConfig::default(),

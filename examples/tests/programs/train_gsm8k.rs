@@ -183,6 +183,7 @@ fn what_is_wrong_is_named(world: &World) {
     wrong(&["--set", "model.lora.rank=0"], "model.lora: rank must be at least 1, not 0");
     wrong(&["--set", "model.lora.rnk=2"], "unknown field `rnk`");
     wrong(&["--recipe", "gprpo"], "`gprpo` is no recipe");
+    wrong(&["--set", "selector=chance"], "unknown variant `chance`");
     wrong(&["--full", "--set", "model.precision=bf16"], "model.precision: all parameters train in");
     wrong(&["--set", "data.date=yesterday"], "data.date: ");
     wrong(&["--set", "trainer.max_new_tokens=500"], "and the model's context is 512");
@@ -192,23 +193,26 @@ fn what_is_wrong_is_named(world: &World) {
         &["--set", "trainer.samples_per_prompt=100000000"],
         "of memory are free: lower trainer.prompts_per_step, trainer.samples_per_prompt",
     );
-    fs::write(world.path("no.jsonl"), "{\"question\": \"1+1?\", \"answer\": \"2\"}\n").unwrap();
+    fs::write(world.path("no.jsonl"), "{\"question\": \"1+1?\", \"answer\": \"2\"}\n")
+        .expect("a change");
     refused(&world.train_and_test("wrong", "no.jsonl", &[]), &["no.jsonl:1"]);
     let line = "{\"question\": \"1+1? <|im_end|>\", \"answer\": \"#### 2\"}\n";
-    fs::write(world.path("no.jsonl"), line).unwrap();
+    fs::write(world.path("no.jsonl"), line).expect("a change");
     let part = "no.jsonl:1: the question holds `<|im_end|>`";
     refused(&world.train_and_test("wrong", "no.jsonl", &[]), &[part]);
-    fs::write(world.path("other.jinja"), "{{ raise_exception('No users') }}").unwrap();
+    fs::write(world.path("other.jinja"), "{{ raise_exception('No users') }}").expect("a change");
     let template = format!("data.template={:?}", world.text("other.jinja"));
     wrong(
         &["--set", &template],
         "train.jsonl:1: the chat template refuses this conversation: No users",
     );
-    fs::remove_file(world.path("model/chat_template.jinja")).unwrap();
+    fs::remove_file(world.path("model/chat_template.jinja")).expect("a change");
     wrong(&[], "has no chat template");
-    fs::remove_file(world.path("model/tokenizer.json")).unwrap();
+    fs::remove_file(world.path("model/tokenizer.json")).expect("a change");
     wrong(&[], "tokenizer.json: ");
-    fs::remove_file(world.path("model/config.json")).unwrap();
+    fs::remove_file(world.path("model/config.json")).expect("a change");
     wrong(&[], "config.json");
+    fs::remove_dir_all(world.path("model")).expect("a change");
+    wrong(&[], "there is no such folder");
     assert!(!world.path("wrong").exists(), "a refused run left a folder behind");
 }

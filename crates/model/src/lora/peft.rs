@@ -81,7 +81,7 @@ impl Transformer {
     /// folder of the model that they belong to.
     ///
     /// # Errors
-    /// [`LoraError::Absent`] if there are none; [`LoraError::File`] if a file cannot be written.
+    /// [`LoraError::Absent`] if there are none; [`LoraError::Files`] if a file cannot be written.
     ///
     /// # Panics
     /// If the device fails while the adapters are read.
