@@ -157,6 +157,11 @@ fn a_checkpoint_is_trained_resumed_and_handed_back() {
     assert_eq!(logits(&adapted.without_lora()), before);
     assert!(world.path("whole/model/chat_template.jinja").exists());
 
+    // A checkpoint holds the adapters and not what they stand beside.
+    let size = |file: &str| fs::metadata(world.path(file)).expect("a file").len();
+    let checkpoint = size("whole/checkpoints/step-000003/policy.bpk");
+    assert!(checkpoint < size("model/model.safetensors") / 2, "{checkpoint}");
+
     // As if it had been killed after the second step.
     text_of(&world.train("cut", &[]));
     fs::remove_dir_all(world.path("cut/checkpoints/step-000003")).unwrap();
@@ -168,6 +173,10 @@ fn a_checkpoint_is_trained_resumed_and_handed_back() {
         fs::read(world.path(run).join("adapter/adapter_model.safetensors")).expect("adapters")
     };
     assert_eq!(adapter("cut"), adapter("whole"));
+    // Other frozen weights than those it was trained beside are recognised.
+    let elsewhere = format!("model.folder={:?}", world.text("whole/model"));
+    let resume = ["--device", "flex", "--resume", &world.text("cut"), "--set", &elsewhere];
+    refused(&run("train_gsm8k", &resume), &["has another model", "frozen"]);
 
     let text =
         text_of(&world.train("full", &["--full", "--recipe", "rloo", "--set", "trainer.steps=1"]));
