@@ -51,6 +51,7 @@ mod config;
 mod environment;
 mod error;
 mod evaluate;
+mod gradient_check;
 mod memory;
 mod metrics;
 mod optimizer;

@@ -4,3 +4,5 @@ mod common;
 mod evaluate;
 mod interruption;
 mod quickstart;
+mod score;
+mod train_gsm8k;
