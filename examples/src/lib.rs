@@ -8,7 +8,9 @@
 
 mod data;
 mod display;
+pub mod gsm8k;
 mod interrupt;
+mod layers;
 pub mod machine;
 mod run_file;
 mod setup;

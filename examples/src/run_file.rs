@@ -6,6 +6,8 @@ use fireproof::tasks::{TaskFamily, family};
 use fireproof::trainer::{RecipeName, SelectorName, TrainerConfig, WarmStartConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::layers;
+
 /// Every setting of a run. What a file leaves out keeps its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -188,24 +190,13 @@ impl RunFile {
     ///
     /// # Errors
     /// [`RunFileError`] names the file with line and column, or the setting.
-    ///
-    /// # Panics
-    /// Never: every layer is parsed before it is merged.
     pub fn layered(
         quick: bool,
         file: Option<&Path>,
         settings: &[String],
     ) -> Result<Self, RunFileError> {
         let base = if quick { Self::quick() } else { Self::default() };
-        let mut table = base.table();
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| RunFileError::Read { path: path.to_owned(), source })?;
-            // Parsed whole first: its errors know the line and the column.
-            Self::parse(path, &text)?;
-            merge(&mut table, parsed(path, &text)?);
-        }
-        with_settings(table, settings)
+        layers::layered(&base, file, settings)
     }
 
     /// This file with `key=value` settings over it.
@@ -213,11 +204,7 @@ impl RunFile {
     /// # Errors
     /// [`RunFileError::Set`] names the setting.
     pub fn with(&self, settings: &[String]) -> Result<Self, RunFileError> {
-        with_settings(self.table(), settings)
-    }
-
-    fn table(&self) -> toml::Table {
-        toml::Table::try_from(self).expect("a run file is a table")
+        layers::layered(self, None, settings)
     }
 
     /// The settings in the text of a file.
@@ -225,7 +212,7 @@ impl RunFile {
     /// # Errors
     /// [`RunFileError::Parse`] names the file with line and column.
     pub fn parse(path: &Path, text: &str) -> Result<Self, RunFileError> {
-        parsed(path, text)
+        layers::parsed(path, text)
     }
 
     /// The settings as TOML.
@@ -275,50 +262,6 @@ impl RunFile {
         }
         Ok(family)
     }
-}
-
-fn with_settings(mut table: toml::Table, settings: &[String]) -> Result<RunFile, RunFileError> {
-    for text in settings {
-        apply(&mut table, text)?;
-    }
-    Ok(table.try_into().expect("every layer was checked"))
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunFileError> {
-    let refuse = |source| RunFileError::Parse { path: path.to_owned(), source: Box::new(source) };
-    toml::from_str(text).map_err(refuse)
-}
-
-/// Puts the values of `over` in place of those of `base`, table by table.
-fn merge(base: &mut toml::Table, over: toml::Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => merge(base, over),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
-}
-
-/// Applies one `key=value`, such as `trainer.steps=20` or `recipe=aspo`.
-fn apply(table: &mut toml::Table, text: &str) -> Result<(), RunFileError> {
-    let refuse = |reason: String| RunFileError::Set { text: text.to_owned(), reason };
-    let Some((key, value)) = text.split_once('=') else {
-        return Err(refuse("write `key=value`, such as `trainer.steps=20`".to_owned()));
-    };
-    let (key, value) = (key.trim(), value.trim());
-    // `recipe=aspo` needs no quotes, because nothing else starts with a letter.
-    let quoted = format!("{key} = {:?}", value);
-    let over: toml::Table = toml::from_str(&format!("{key} = {value}"))
-        .or_else(|_| toml::from_str(&quoted))
-        .map_err(|error| refuse(error.message().to_owned()))?;
-    let mut changed = table.clone();
-    merge(&mut changed, over);
-    let checked: Result<RunFile, _> = changed.clone().try_into();
-    checked.map_err(|error| refuse(error.message().to_owned()))?;
-    *table = changed;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -335,6 +335,21 @@ fn adapter_name(_device: &Device) -> String {
     unreachable!("only CubeCL backends have adapters")
 }
 
+/// True if the device computes behind a queue, so that reading a tensor back waits for all work
+/// before it.
+#[cfg(feature = "cube")]
+#[must_use]
+pub fn is_queued(device: &Device) -> bool {
+    device.identity().is_some()
+}
+
+/// True if the device computes behind a queue: none of the backends compiled in does.
+#[cfg(not(feature = "cube"))]
+#[must_use]
+pub fn is_queued(_device: &Device) -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use BackendName::{Cuda, Flex, NdArray, Wgpu};

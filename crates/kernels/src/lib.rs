@@ -41,6 +41,7 @@ pub use device::DeviceError;
 pub use device::ResolvedDevice;
 pub use device::choose_device;
 pub use device::compiled_backends;
+pub use device::is_queued;
 pub use device::resolve_device;
 pub use device::test_devices;
 pub use group_normalize::GroupEstimator;

@@ -1,79 +1,95 @@
 //! Grouped-query causal self-attention.
 
 use burn::module::Module;
-use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{DType, Tensor, activation};
 
 use crate::cache::LayerCache;
+use crate::norm::{RmsNorm, in_dtype};
+use crate::projection::Projection;
 use crate::rotary::Angles;
-
-/// Added to the score of a position that must not be seen: its weight becomes exactly 0.
-pub(crate) const HIDDEN: f32 = -1e9;
 
 /// Attention with `heads` query heads that share `kv_heads` key and value heads.
 #[derive(Module, Debug)]
 pub(crate) struct Attention {
-    pub(crate) q_proj: Linear,
-    pub(crate) k_proj: Linear,
-    pub(crate) v_proj: Linear,
-    pub(crate) o_proj: Linear,
+    pub(crate) q_proj: Projection,
+    pub(crate) k_proj: Projection,
+    pub(crate) v_proj: Projection,
+    pub(crate) o_proj: Projection,
+    pub(crate) q_norm: Option<RmsNorm>,
+    pub(crate) k_norm: Option<RmsNorm>,
     pub(crate) heads: usize,
     pub(crate) kv_heads: usize,
+    /// Multiplies the scores.
+    pub(crate) scale: f64,
+    pub(crate) soft_cap: Option<f64>,
+}
+
+/// What a layer sees and by which angles it turns.
+#[derive(Clone)]
+pub(crate) struct View {
+    /// Rotation at each position.
+    pub(crate) angles: Angles,
+    /// Added to the scores, `[B or 1, 1, T or 1, columns]`, in `f32`.
+    pub(crate) bias: Tensor<4>,
 }
 
 /// Where keys and values come from and go to.
 pub(crate) struct Context<'a> {
-    /// Rotation at each position.
-    pub(crate) angles: &'a Angles,
-    /// Added to the scores, `[B or 1, 1, T or 1, columns]`.
-    pub(crate) bias: &'a Tensor<4>,
+    pub(crate) view: &'a View,
     /// The layer's cache and the column at which to write, if there is a cache.
     pub(crate) cache: Option<(&'a mut LayerCache, usize)>,
 }
 
 impl Attention {
     /// `[B T, D]` -> `[B T, D]`, rows of `time` tokens.
-    ///
-    /// Linear layers work on two dimensions: with three, the gradient of a weight would be a
-    /// product for each row of the batch and a sum over them.
     pub(crate) fn forward(&self, x: Tensor<2>, time: usize, context: Context<'_>) -> Tensor<2> {
         let [tokens, _] = x.dims();
         let batch = tokens / time;
-        let split = |projected: Tensor<2>, heads: usize| {
+        let split = |projected: Tensor<2>, heads: usize, norm: &Option<RmsNorm>| {
             let head = projected.dims()[1] / heads;
-            projected.reshape([batch, time, heads, head]).swap_dims(1, 2)
+            let heads = projected.reshape([batch, time, heads, head]).swap_dims(1, 2);
+            match norm {
+                Some(norm) => norm.forward(heads),
+                None => heads,
+            }
         };
-        let q = context.angles.rotate(split(self.q_proj.forward(x.clone()), self.heads));
-        let k = context.angles.rotate(split(self.k_proj.forward(x.clone()), self.kv_heads));
-        let v = split(self.v_proj.forward(x), self.kv_heads);
+        let angles = &context.view.angles;
+        let q = self.q_proj.forward(x.clone());
+        let q = angles.rotate(split(q, self.heads, &self.q_norm));
+        let k = self.k_proj.forward(x.clone());
+        let k = angles.rotate(split(k, self.kv_heads, &self.k_norm));
+        let v = split(self.v_proj.forward(x), self.kv_heads, &None);
         let (k, v) = match context.cache {
             Some((cache, start)) => cache.write(k, v, start),
             None => (k, v),
         };
-        let mixed = attend(q, k, v, context.bias);
+        let mixed = self.attend(q, k, v, &context.view.bias);
         let [_, heads, _, head] = mixed.dims();
         self.o_proj.forward(mixed.swap_dims(1, 2).reshape([tokens, heads * head]))
     }
+
+    /// `softmax(cap(scale q k^T) + bias) v`, query heads `[B, H, T, d]` in groups over the key heads,
+    /// the softmax in `f32`.
+    ///
+    /// The queries that share a key head are stacked as rows of one product, so keys and values are
+    /// never repeated.
+    fn attend(&self, q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
+        let [batch, heads, time, head] = q.dims();
+        let [_, kv_heads, columns, _] = k.dims();
+        let (rows, dtype) = (heads / kv_heads * time, q.dtype());
+        let q = (q * self.scale).reshape([batch, kv_heads, rows, head]);
+        let scores = q.matmul(k.swap_dims(2, 3)).reshape([batch, heads, time, columns]);
+        let scores = soft_capped(in_dtype(scores, DType::F32), self.soft_cap) + bias.clone();
+        let weights = in_dtype(activation::softmax(scores, 3), dtype);
+        let weights = weights.reshape([batch, kv_heads, rows, columns]);
+        weights.matmul(v).reshape([batch, heads, time, head])
+    }
 }
 
-/// `softmax(q k^T / sqrt(d) + bias) v`, query heads `[B, H, T, d]` in groups over the key heads.
-///
-/// The queries that share a key head are stacked as rows of one product, so keys and values are
-/// never repeated.
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
-    let [batch, heads, time, head] = q.dims();
-    let [_, kv_heads, columns, _] = k.dims();
-    let rows = heads / kv_heads * time;
-    let scale = 1.0 / (head as f64).sqrt();
-    let scores = (q * scale).reshape([batch, kv_heads, rows, head]).matmul(k.swap_dims(2, 3));
-    let scores = scores.reshape([batch, heads, time, columns]) + bias.clone();
-    let weights = activation::softmax(scores, 3).reshape([batch, kv_heads, rows, columns]);
-    weights.matmul(v).reshape([batch, heads, time, head])
-}
-
-/// The bias that hides later tokens from earlier ones, `[1, 1, T, T]`.
-pub(crate) fn causal_bias(time: usize, device: &Device) -> Tensor<4> {
-    let hidden = |index: usize| if index % time > index / time { HIDDEN } else { 0.0 };
-    let values: Vec<f32> = (0..time * time).map(hidden).collect();
-    Tensor::from_data(TensorData::new(values, [1, 1, time, time]), device)
+/// `c tanh(x / c)`.
+pub(crate) fn soft_capped<const D: usize>(x: Tensor<D>, cap: Option<f64>) -> Tensor<D> {
+    match cap {
+        Some(cap) => (x / cap).tanh() * cap,
+        None => x,
+    }
 }

@@ -5,10 +5,10 @@
 //! `bias`: 0 for its own columns, a large negative number for the padding of its prompt and for
 //! columns before it was admitted.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use crate::attention::HIDDEN;
 use crate::causal_lm::KvCache;
+use crate::mask::HIDDEN;
 
 /// Keys and values of one layer, each `[B, H, capacity, d]`.
 #[derive(Clone, Debug)]
@@ -18,10 +18,8 @@ pub(crate) struct LayerCache {
 }
 
 impl LayerCache {
-    /// An empty layer like the given keys, with room for `capacity` columns.
-    pub(crate) fn empty_like(keys: &Tensor<4>, capacity: usize) -> Self {
-        let [batch, heads, _, head] = keys.dims();
-        let zeros = Tensor::zeros([batch, heads, capacity, head], &keys.device());
+    /// An empty layer of `[B, H, capacity, d]` zeros.
+    pub(crate) fn of_zeros(zeros: Tensor<4>) -> Self {
         Self { keys: zeros.clone(), values: zeros }
     }
 
@@ -64,16 +62,20 @@ pub struct TransformerCache {
 }
 
 impl TransformerCache {
-    /// A cache over prompts that were read into the first `bias.dims()[1]` columns.
-    pub(crate) fn of_prompts(layers: Vec<LayerCache>, lengths: &[usize], like: &Tensor<2>) -> Self {
-        let columns = like.dims()[1];
+    /// A cache over prompts of `lengths` tokens that were read into the first `columns` columns.
+    pub(crate) fn of_prompts(
+        layers: Vec<LayerCache>,
+        lengths: &[usize],
+        columns: usize,
+        device: &Device,
+    ) -> Self {
         let hidden = |length: &usize| {
             let length = *length;
             (0..columns).map(move |column| if column < length { 0.0 } else { HIDDEN })
         };
         let bias: Vec<f32> = lengths.iter().flat_map(hidden).collect();
         let bias = TensorData::new(bias, [lengths.len(), columns]);
-        let bias = Tensor::from_data(bias, &like.device());
+        let bias = Tensor::from_data(bias, (device, DType::F32));
         Self { layers, bias, columns, lengths: lengths.to_vec() }
     }
 
@@ -86,11 +88,11 @@ impl TransformerCache {
     }
 
     /// Takes the next `width` columns and gives what each row may attend to up to their end,
-    /// `[B, 1, 1, columns]`.
+    /// `[B, columns]`.
     ///
     /// # Panics
     /// If there is no room for them.
-    pub(crate) fn advance(&mut self, width: usize) -> Tensor<4> {
+    pub(crate) fn advance(&mut self, width: usize) -> Tensor<2> {
         assert!(
             self.columns + width <= self.capacity(),
             "the cache has room for {} columns and holds {}, so not for {width} more; fork it with \
@@ -100,8 +102,7 @@ impl TransformerCache {
         );
         self.columns += width;
         self.lengths.iter_mut().for_each(|length| *length += width);
-        let batch = self.lengths.len();
-        self.bias.clone().narrow(1, 0, self.columns).reshape([batch, 1, 1, self.columns])
+        self.bias.clone().narrow(1, 0, self.columns)
     }
 
     /// The rows `index` of this cache in a cache of `capacity` columns, of which the last used one
@@ -117,7 +118,7 @@ impl TransformerCache {
             let [batch, heads, _, head] = tensor.dims();
             let tensor = select4(tensor.narrow(2, 0, used));
             let shape = [rows(batch), heads, capacity, head];
-            let mut placed = Tensor::zeros(shape, &tensor.device());
+            let mut placed = Tensor::zeros(shape, (&tensor.device(), tensor.dtype()));
             write_columns(&mut placed, tensor, start);
             placed
         };
@@ -131,8 +132,8 @@ impl TransformerCache {
             None => bias,
         };
         let device = bias.device();
-        let before = Tensor::full([batch, start], HIDDEN, &device);
-        let after = Tensor::zeros([batch, capacity - columns], &device);
+        let before = Tensor::full([batch, start], HIDDEN, (&device, DType::F32));
+        let after = Tensor::zeros([batch, capacity - columns], (&device, DType::F32));
         let parts: Vec<Tensor<2>> =
             [before, bias, after].into_iter().filter(|part| part.dims()[1] > 0).collect();
         Self { layers, bias: Tensor::cat(parts, 1), columns, lengths: self.lengths.clone() }

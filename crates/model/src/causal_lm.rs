@@ -35,6 +35,10 @@ pub trait CausalLm: Module {
     /// Last hidden states: `[B, T]` tokens at `[B, T]` positions -> `[B, T, D]`.
     ///
     /// Row `b` at time `t` sees tokens `0..=t` of the row.
+    ///
+    /// # Panics
+    /// If the positions of a row do not count from 0, as those of left-padded rows; on accelerators in
+    /// debug builds only.
     fn hidden(&self, tokens: Tensor<2, Int>, positions: Tensor<2, Int>) -> Tensor<3>;
 
     /// Logits of the next token: `[N, D]` -> `[N, V]`.
@@ -42,6 +46,9 @@ pub trait CausalLm: Module {
 
     /// Reads prompts of `lengths[b]` tokens, `[B, T]` right-padded, into a new cache: the hidden
     /// state at each row's last token, `[B, D]`, and the cache.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, from 1 to `T`.
     fn prefill(&self, tokens: Tensor<2, Int>, lengths: &[usize]) -> (Tensor<2>, Self::Cache);
 
     /// Reads `T` more tokens of every row, `[B, T]` at `[B, T]` positions: their hidden states

@@ -1,7 +1,7 @@
 //! How many numbers a transformer keeps: its parameters, what a training pass saves, what a cache
 //! holds.
 
-use crate::transformer::TransformerConfig;
+use crate::config::TransformerConfig;
 
 impl TransformerConfig {
     /// Trainable parameters.
@@ -14,22 +14,34 @@ impl TransformerConfig {
     /// ```
     #[must_use]
     pub fn parameters(&self) -> usize {
-        let projected = self.width + 2 * self.kv_width();
-        let attention = projected * (self.width + 1) + self.width * self.width;
-        let layer = 2 * self.width + attention + 3 * self.width * self.mlp_width;
-        self.vocabulary * self.width + self.layers * layer + self.width
+        let options = &self.architecture;
+        let (width, mlp, queries, keys) =
+            (self.width, self.mlp_width, self.query_width(), self.kv_width());
+        let when = |yes: bool, count: usize| if yes { count } else { 0 };
+        let attention = 2 * width * (queries + keys)
+            + when(options.attention_bias.on_inputs(), queries + 2 * keys)
+            + when(options.attention_bias.on_output(), width)
+            + when(options.query_key_norm, 2 * self.head_width());
+        let gated = 3 * width * mlp + when(options.mlp_bias, 2 * mlp + width);
+        let norms = if options.output_norms { 4 * width } else { 2 * width };
+        let tables = if options.tied { 1 } else { 2 };
+        tables * self.vocabulary * width + self.layers * (norms + attention + gated) + width
     }
 
     /// Numbers that a forward pass over `rows` rows of `tokens` tokens saves for its backward pass,
     /// with logits for `scored` tokens of each row.
     ///
     /// Counted from the operations of a block, each of which keeps its inputs or its output: about
-    /// 17 of width `D`, 6 of the keys' width, 5 of the SwiGLU's and 3 of the attention scores; and 3
+    /// 11 of width `D`, 6 of the queries' and 6 of the keys' width, 5 of the SwiGLU's and 3 of the attention scores; and 3
     /// of the logits. It is an estimate: a fused backend saves less.
     #[must_use]
     pub fn training_floats(&self, rows: usize, tokens: usize, scored: usize) -> usize {
         let scores = 3 * self.heads * tokens;
-        let token = 17 * self.width + 6 * self.kv_width() + 5 * self.mlp_width + scores;
+        let token = 11 * self.width
+            + 6 * self.query_width()
+            + 6 * self.kv_width()
+            + 5 * self.mlp_width
+            + scores;
         let logits = 3 * rows * scored * self.vocabulary;
         rows * tokens * (self.layers * token + 3 * self.width) + logits
     }
@@ -47,10 +59,6 @@ impl TransformerConfig {
         let block = 6 * self.width + 4 * self.mlp_width + 3 * self.heads * columns;
         rows * (tokens * block + 4 * self.vocabulary)
     }
-
-    fn kv_width(&self) -> usize {
-        self.width / self.heads * self.kv_heads
-    }
 }
 
 #[cfg(test)]
@@ -58,6 +66,7 @@ mod tests {
     use burn::module::Module;
 
     use super::*;
+    use crate::architecture::{Architecture, AttentionBias};
 
     #[test]
     fn the_parameters_are_those_of_the_model() {
@@ -70,6 +79,25 @@ mod tests {
                 mlp_width,
                 ..TransformerConfig::tiny()
             };
+            assert_eq!(config.parameters(), config.init(1, &device).num_params());
+        }
+    }
+
+    #[test]
+    fn the_parameters_of_every_option_are_counted() {
+        let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device;
+        let all = Architecture {
+            head_width: Some(10),
+            attention_bias: AttentionBias::All,
+            mlp_bias: true,
+            tied: false,
+            query_key_norm: true,
+            output_norms: true,
+            ..Architecture::default()
+        };
+        let none = Architecture { attention_bias: AttentionBias::None, ..Architecture::default() };
+        for architecture in [all, none] {
+            let config = TransformerConfig { architecture, ..TransformerConfig::tiny() };
             assert_eq!(config.parameters(), config.init(1, &device).num_params());
         }
     }

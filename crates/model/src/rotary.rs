@@ -1,15 +1,17 @@
 //! Rotary position encoding, rotate-half layout (arXiv 2104.09864, as in Llama and Qwen2).
 //!
 //! ```text
-//! f_i = theta^(-2i/d)      for i in 0..d/2
 //! [x1, x2] -> [x1 cos(p f) - x2 sin(p f), x2 cos(p f) + x1 sin(p f)]      at position p
 //! ```
 //!
-//! with `x1` the first and `x2` the second half of a head. burn's own encoding interleaves the
+//! with `x1` the first and `x2` the second half of a head and `f` as in [`rope`](crate::rope). burn's own encoding interleaves the
 //! halves and takes one offset for the whole batch, so it fits neither the weights nor ragged rows.
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use rayon::prelude::*;
+
+use crate::rope::Frequencies;
 
 /// Cosines and sines of every position, `[context, d/2]`.
 #[derive(Module, Debug)]
@@ -26,18 +28,24 @@ pub(crate) struct Angles {
 }
 
 impl Rotary {
-    pub(crate) fn new(context: usize, head: usize, theta: f64, device: &Device) -> Self {
-        let half = head / 2;
-        let table = |function: fn(f64) -> f64| {
-            let angle = |position: usize, i: usize| {
-                position as f64 * theta.powf(-2.0 * i as f64 / head as f64)
-            };
-            let values: Vec<f32> = (0..context * half)
-                .map(|index| function(angle(index / half, index % half)) as f32)
-                .collect();
-            Tensor::from_data(TensorData::new(values, [context, half]), device)
+    /// Tables for positions below `context`, in the given precision.
+    pub(crate) fn new(
+        context: usize,
+        frequencies: &Frequencies,
+        device: &Device,
+        dtype: DType,
+    ) -> Self {
+        let half = frequencies.values.len();
+        let table = |function: fn(f32) -> f32| {
+            let mut values = vec![0.0f32; context * half];
+            values.par_chunks_mut(half).enumerate().for_each(|(position, row)| {
+                for (cell, frequency) in row.iter_mut().zip(&frequencies.values) {
+                    *cell = function(position as f32 * frequency) * frequencies.factor;
+                }
+            });
+            Tensor::from_data(TensorData::new(values, [context, half]), (device, dtype))
         };
-        Self { cos: table(f64::cos), sin: table(f64::sin) }
+        Self { cos: table(f32::cos), sin: table(f32::sin) }
     }
 
     /// The angles at `[B, T]` positions.
@@ -71,12 +79,14 @@ mod tests {
     use burn::tensor::Tolerance;
 
     use super::*;
+    use crate::rope::RopeScaling;
 
     #[test]
     fn halves_are_rotated_as_in_the_formula() {
         for resolved in fireproof_kernels::test_devices() {
             let device = &resolved.device;
-            let rotary = Rotary::new(8, 4, 100.0, device);
+            let frequencies = Frequencies::new(4, 100.0, RopeScaling::None);
+            let rotary = Rotary::new(8, &frequencies, device, DType::F32);
             let positions = Tensor::<2, Int>::from_data([[3]], device);
             let x = Tensor::<4>::from_data([[[[1.0, 2.0, 3.0, 4.0]]]], device);
             let turned = rotary.at(positions).rotate(x).reshape([4]);

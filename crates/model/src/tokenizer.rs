@@ -1,10 +1,18 @@
 //! Text to tokens and back: one struct over the `tokenizers` crate.
 
+mod special;
+
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, SplitDelimiterBehavior};
+
+use crate::json_file::FileError;
+
+use special::stop_ids;
+pub(crate) use special::{SpecialTokens, special_tokens};
 
 /// The text of the stop token of [`Tokenizer::characters`].
 const STOP: &str = "<eos>";
@@ -13,7 +21,12 @@ const STOP: &str = "<eos>";
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    stop: u32,
+    /// The tokens that end a completion, the one to teach first.
+    stops: Vec<u32>,
+    /// Ids below this are valid; those from the tokenizer's own on are padding without a text.
+    vocabulary: usize,
+    /// Whether what is in no token's text is refused, as is the text of a stop token.
+    closed: bool,
 }
 
 /// Why a text could not be turned into tokens or back.
@@ -33,6 +46,26 @@ pub enum TokenizerError {
     /// The library refused.
     #[error("tokenizer: {0}")]
     Library(String),
+    /// A file of the checkpoint is missing or wrong.
+    #[error(transparent)]
+    Files(#[from] FileError),
+    /// No file says which token ends a completion.
+    #[error(
+        "{folder}: no token ends a completion: neither `eos_token_id` in generation_config.json or \
+         config.json nor `eos_token` in tokenizer_config.json is set"
+    )]
+    NoStop {
+        /// The folder.
+        folder: String,
+    },
+    /// Tokenizer and model do not belong together.
+    #[error("the tokenizer has token {token}, but the model's vocabulary is {vocabulary}")]
+    TooManyTokens {
+        /// The largest id.
+        token: u32,
+        /// Rows of the model's embedding.
+        vocabulary: usize,
+    },
 }
 
 impl Tokenizer {
@@ -62,22 +95,77 @@ impl Tokenizer {
         inner.with_pre_tokenizer(Some(split.expect("a valid pattern")));
         inner.with_decoder(Some(tokenizers::decoders::fuse::Fuse::new()));
         inner.add_special_tokens(&[AddedToken::from(STOP, true)]);
-        Self { inner, stop: 0 }
+        let vocabulary = inner.get_vocab_size(true);
+        Self { inner, stops: vec![0], vocabulary, closed: true }
     }
 
-    /// The token that ends a completion.
+    /// The tokenizer in the folder of a Hugging Face checkpoint.
+    ///
+    /// Reads `tokenizer.json`, and for the tokens that end a completion `eos_token_id` of
+    /// `generation_config.json` or `config.json` (an id or a list), or else `eos_token` of
+    /// `tokenizer_config.json`. Padding and truncation that `tokenizer.json` may ask for are off, as
+    /// in `transformers`.
+    ///
+    /// # Errors
+    /// [`TokenizerError`] names the file and the field.
+    pub fn from_folder(folder: &Path) -> Result<Self, TokenizerError> {
+        let path = folder.join("tokenizer.json");
+        let inner = tokenizers::Tokenizer::from_file(&path);
+        let mut inner = inner.map_err(|error| FileError::unreadable(&path, error))?;
+        inner.with_padding(None);
+        let untruncated = inner.with_truncation(None);
+        untruncated.map_err(|error| FileError::unreadable(&path, error))?;
+
+        let special = special_tokens(folder)?;
+        let mut stops = stop_ids(folder, |id| inner.id_to_token(id).is_some())?;
+        let eos = special.get("eos_token").and_then(|text| inner.token_to_id(text));
+        if let Some(eos) = eos.filter(|eos| stops.is_empty() || stops.contains(eos)) {
+            stops.retain(|stop| *stop != eos);
+            stops.insert(0, eos);
+        }
+        if stops.is_empty() {
+            return Err(TokenizerError::NoStop { folder: folder.display().to_string() });
+        }
+        let vocabulary = largest_id(&inner) as usize + 1;
+        Ok(Self { inner, stops, vocabulary, closed: false })
+    }
+
+    /// The same tokenizer for a model whose embedding has `vocabulary` rows: more than there are
+    /// tokens, if it was padded. Such ids may be sampled and decode to nothing.
+    ///
+    /// # Errors
+    /// [`TokenizerError::TooManyTokens`] if the model lacks a token.
+    pub fn for_model(self, vocabulary: usize) -> Result<Self, TokenizerError> {
+        let token = largest_id(&self.inner);
+        if token as usize >= vocabulary {
+            return Err(TokenizerError::TooManyTokens { token, vocabulary });
+        }
+        Ok(Self { vocabulary, ..self })
+    }
+
+    /// The token that ends an answer in a demonstration: the tokenizer's `eos_token` if that is one
+    /// of [`stops`](Self::stops), else the first of them.
     #[must_use]
     pub fn stop(&self) -> u32 {
-        self.stop
+        self.stops[0]
     }
 
-    /// Number of tokens, `V`.
+    /// The tokens that end a completion, at least one.
+    #[must_use]
+    pub fn stops(&self) -> &[u32] {
+        &self.stops
+    }
+
+    /// Number of token ids, `V`.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
-        self.inner.get_vocab_size(true)
+        self.vocabulary
     }
 
     /// The tokens of a text; no special tokens are added.
+    ///
+    /// With the tokenizer of a checkpoint, the text of a special token in `text` is that token: this
+    /// is how the text of a chat template is encoded.
     ///
     /// # Errors
     /// If the text holds something that no token stands for.
@@ -86,10 +174,34 @@ impl Tokenizer {
         let encoding = encoding.map_err(|error| TokenizerError::Library(error.to_string()))?;
         let tokens = encoding.get_ids().to_vec();
         // The stop token stands for unknown characters inside the library; that must not pass.
-        if tokens.contains(&self.stop) {
+        if self.closed && tokens.contains(&self.stop()) {
             return Err(self.unknown_character(text));
         }
         Ok(tokens)
+    }
+
+    /// The tokens of a document, with the special tokens that the tokenizer puts around it, such as
+    /// `<s>` in front.
+    ///
+    /// # Errors
+    /// If the text holds something that no token stands for.
+    pub fn encode_document(&self, text: &str) -> Result<Vec<u32>, TokenizerError> {
+        if self.closed {
+            return self.encode(text);
+        }
+        let encoding = self.inner.encode_fast(text, true);
+        let encoding = encoding.map_err(|error| TokenizerError::Library(error.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The first special token whose text stands in `text`. A prompt from outside that holds one
+    /// would speak in the voice of the template.
+    #[must_use]
+    pub fn special_token_in(&self, text: &str) -> Option<String> {
+        let special = self.inner.get_added_tokens_decoder().into_values().filter(|t| t.special);
+        let mut texts: Vec<String> = special.map(|token| token.content).collect();
+        texts.sort();
+        texts.into_iter().find(|token| !token.is_empty() && text.contains(token.as_str()))
     }
 
     /// The text of tokens; special tokens are left out.
@@ -132,6 +244,11 @@ impl Tokenizer {
         let alphabet = alphabet.into_iter().collect();
         TokenizerError::UnknownCharacter { text: text.to_owned(), character, alphabet }
     }
+}
+
+/// The largest id of a tokenizer; ids may have holes.
+fn largest_id(inner: &tokenizers::Tokenizer) -> u32 {
+    inner.get_vocab(true).into_values().max().unwrap_or(0)
 }
 
 #[cfg(test)]

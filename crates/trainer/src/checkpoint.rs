@@ -2,18 +2,20 @@
 //!
 //! A checkpoint is written under a temporary name, every file flushed to disk, and then renamed. Its
 //! `state.json` holds a checksum of every file with tensors and `state.crc32` its own, so damage is
-//! recognised.
+//! recognised. It holds the parameters that train; frozen ones stay where they came from.
+
+mod trained;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Tensor;
+use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
 use crate::optimizer::{LoadError, Optimizer};
+use trained::Trained;
 
 /// Version of the layout.
 const FORMAT: u32 = 1;
@@ -90,7 +92,7 @@ pub(crate) struct State {
     pub(crate) updates: u64,
     /// The recipe's fingerprint.
     recipe: String,
-    /// Path and shape of every parameter.
+    /// Path and shape of every parameter; of frozen ones a checksum too.
     model: Vec<String>,
     /// The selector's state.
     pub(crate) selector: serde_json::Value,
@@ -140,8 +142,9 @@ fn write_files<M: Module>(parts: &Parts<'_, M>, folder: &Path) -> Result<(), Str
         fs::remove_dir_all(folder).map_err(text)?;
     }
     fs::create_dir_all(folder).map_err(text)?;
+    let trained = Trained::of(parts.policy);
     let record = |module: &M, name: &str| {
-        module.clone().save_file(folder.join(name)).map_err(|error| error.to_string())
+        trained.save(module, &folder.join(name)).map_err(|error| error.to_string())
     };
     record(parts.policy, POLICY)?;
     parts.reference.map_or(Ok(()), |reference| record(reference, REFERENCE))?;
@@ -159,7 +162,7 @@ fn write_files<M: Module>(parts: &Parts<'_, M>, folder: &Path) -> Result<(), Str
         version: parts.version,
         updates: parts.optimizer.updates,
         recipe: parts.recipe.clone(),
-        model: describe(parts.policy),
+        model: trained.description,
         selector: parts.selector.clone(),
         credit: parts.credit.clone(),
         penalties: parts.penalties.clone(),
@@ -291,9 +294,9 @@ pub(crate) fn load<M: Module>(
         what,
         difference,
     };
-    let model = describe(policy);
-    if state.model != model {
-        return Err(incompatible("model", difference(&state.model, &model)));
+    let trained = Trained::of(policy);
+    if state.model != trained.description {
+        return Err(incompatible("model", difference(&state.model, &trained.description)));
     }
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
     if state.recipe != recipe {
@@ -301,7 +304,7 @@ pub(crate) fn load<M: Module>(
         return Err(incompatible("recipe", difference));
     }
     let module = |name: &str| {
-        policy.clone().try_load_file(path.join(name)).map_err(|error| CheckpointError::Corrupt {
+        trained.load(policy, &path.join(name)).map_err(|error| CheckpointError::Corrupt {
             path: path.join(name),
             reason: error.to_string(),
         })
@@ -322,30 +325,4 @@ fn difference(checkpoint: &[String], run: &[String]) -> String {
         a.iter().filter(|line| !b.contains(line)).map(|line| format!("{sign} {line}")).collect()
     };
     [only(checkpoint, run, "-"), only(run, checkpoint, "+")].concat().join("\n")
-}
-
-/// Path and shape of every parameter.
-fn describe<M: Module>(module: &M) -> Vec<String> {
-    let mut shapes = Shapes { path: Vec::new(), found: Vec::new() };
-    module.visit(&mut shapes);
-    shapes.found
-}
-
-struct Shapes {
-    path: Vec<String>,
-    found: Vec<String>,
-}
-
-impl ModuleVisitor for Shapes {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push(format!("{} {:?}", self.path.join("."), param.dims()));
-    }
 }

@@ -130,7 +130,7 @@ impl Environment {
                 sampling: SamplingParams { temperature: config.temperature, top_k },
                 stop: StopRules {
                     max_tokens: config.max_new_tokens,
-                    stop_tokens: vec![self.tokenizer.stop()],
+                    stop_tokens: self.tokenizer.stops().to_vec(),
                 },
                 seed,
                 step,

@@ -39,6 +39,16 @@ pub enum TrainError {
         /// Its value.
         value: f32,
     },
+    /// Parameters that are not frozen got no gradient in the first update.
+    #[error(
+        "no gradient reached {} in the first update, so training would leave them as they are: freeze \
+         them, or use them in the model",
+        parameters.join(", ")
+    )]
+    NoGradient {
+        /// Their paths.
+        parameters: Vec<String>,
+    },
     /// Every completion of a step was dropped because the verifier failed.
     #[error("step {}: the verifier could not judge a single group; its first error: {error}", step + 1)]
     NothingJudged {

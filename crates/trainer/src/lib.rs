@@ -52,6 +52,7 @@ mod dialect;
 mod environment;
 mod error;
 mod evaluate;
+mod gradient_check;
 mod memory;
 mod metrics;
 mod optimizer;

@@ -63,6 +63,19 @@ impl MemoryEstimate {
         }
     }
 
+    /// The same run with `trainable` numbers in adapters beside a frozen base of `base` bytes.
+    ///
+    /// Only adapters have gradients and optimiser states, and a reference shares the base.
+    #[must_use]
+    pub fn with_adapters(self, base: u64, trainable: usize) -> Self {
+        Self {
+            parameters: base + bytes(2 * trainable),
+            gradients: bytes(3 * trainable),
+            optimizer: bytes(2 * trainable),
+            ..self
+        }
+    }
+
     /// The most that is needed at once.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -138,6 +151,15 @@ mod tests {
         let parameters = 4 * TransformerConfig::tiny().parameters() as u64;
         assert_eq!((found.parameters, found.optimizer), (parameters, 2 * parameters));
         assert_eq!(found.gradients, 3 * parameters);
+    }
+
+    #[test]
+    fn adapters_leave_the_base_without_gradients() {
+        let whole = estimate(|_, _| {});
+        let adapted = whole.with_adapters(1000, 10);
+        let states = (adapted.parameters, adapted.gradients, adapted.optimizer);
+        assert_eq!(states, (1080, 120, 80));
+        assert_eq!((adapted.training, adapted.rollout), (whole.training, whole.rollout));
     }
 
     #[test]

@@ -5,3 +5,5 @@ mod evaluate;
 mod explain;
 mod interruption;
 mod quickstart;
+mod score;
+mod train_gsm8k;

@@ -13,6 +13,7 @@ use fireproof_trajectory::{
 use super::Trainer;
 use crate::config::TrainerConfig;
 use crate::error::TrainError;
+use crate::gradient_check::require_gradients;
 use crate::metrics::mean;
 use crate::optimizer::global_norm;
 use crate::row::{Row, TrainerScores};
@@ -180,6 +181,9 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
                     let Some((gradients, stats)) = self.gradient(part, selected, penalties)? else {
                         continue;
                     };
+                    if self.version.0 == 0 {
+                        require_gradients(&self.policy, &gradients)?;
+                    }
                     let norm = global_norm(&self.policy, &gradients)?;
                     self.require_finite(&stats, norm)?;
                     self.policy = self.optimizer.step(self.policy.clone(), gradients, norm);
