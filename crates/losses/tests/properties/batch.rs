@@ -19,6 +19,9 @@ pub(crate) struct Row {
     pub(crate) success_rate: f64,
 }
 
+/// A token's number, by row and place.
+type Cell<'a> = &'a dyn Fn(usize, usize) -> f64;
+
 /// Per-token loss and gradient of its weighted sum.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
@@ -26,10 +29,13 @@ pub(crate) struct Found {
     pub(crate) gradient: Vec<f64>,
 }
 
+/// Log-probability, log-ratio, advantage, and whether it trains.
+type Token = (f64, f64, f64, bool);
+
 pub(crate) fn row() -> impl Strategy<Value = Row> {
     let token = (-4.0..-0.05, -1.2..1.2, -2.0..2.0, prop::bool::weighted(0.8));
     let row = (prop::collection::vec(token, WIDTH), any::<bool>(), 0.0..1.0);
-    row.prop_map(|(tokens, correct, success_rate): (Vec<(f64, f64, f64, bool)>, bool, f64)| Row {
+    row.prop_map(|(tokens, correct, success_rate): (Vec<Token>, bool, f64)| Row {
         logprobs: tokens.iter().map(|token| token.0).collect(),
         behaviour: tokens.iter().map(|token| (token.0 - token.1).min(0.0)).collect(),
         advantages: tokens.iter().map(|token| token.2).collect(),
@@ -56,7 +62,7 @@ pub(crate) fn weight(row: usize, token: usize) -> f64 {
 pub(crate) fn run(loss: &dyn PolicyLoss, rows: &[Row], first: usize) -> Found {
     let device = flex();
     let width = rows[0].logprobs.len();
-    let tensor = |device: &Device, cell: &dyn Fn(usize, usize) -> f64| -> Tensor<2> {
+    let tensor = |device: &Device, cell: Cell<'_>| -> Tensor<2> {
         let data = (0..rows.len()).flat_map(|row| (0..width).map(move |token| cell(row, token)));
         let data = TensorData::new(data.collect::<Vec<f64>>(), [rows.len(), width]);
         Tensor::from_data(data, (device, DType::F64))
