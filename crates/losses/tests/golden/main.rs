@@ -43,7 +43,7 @@ const EXCEPTIONS: [(&str, &str); 8] = [
          case they choose other rows: `special` runs the mask",
     ),
     ("minpro_capped", "which loss MinPRO's weight enters is not known; ours is the clipped one"),
-    ("\"laser\"", "LaSeR's auxiliary loss is not a loss of a completion's tokens"),
+    ("\"laser\"", "LaSeR's loss is not one of a completion's tokens: `special` runs it"),
     ("adaptive_entropy", "a series of steps: `special` runs it"),
 ];
 

@@ -4,7 +4,7 @@
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use fireproof_kernels::token_logprobs;
 use fireproof_losses::{
-    BatchConstants, ClippedSurrogate, OffPolicyMasked, Penalty, PolicyBatch, PolicyLoss,
+    BatchConstants, ClippedSurrogate, OffPolicyMasked, Penalty, PolicyBatch, PolicyLoss, SelfReward,
 };
 
 use crate::case::{Case, Matrix, load};
@@ -44,6 +44,39 @@ fn the_adaptive_entropy_coefficient_goes_through_trls_steps() {
             number("after", next, after[step], scale, 1e-9).unwrap();
             state = next;
         }
+    }
+}
+
+#[test]
+fn lasers_self_rewards_and_their_loss_are_those_of_the_formula() {
+    let device = flex();
+    for case in cases("transcribed.json", "laser") {
+        let settings = &case.settings;
+        let rule = SelfReward {
+            beta: settings.require("beta"),
+            reference: settings.require("reference_constant"),
+            coefficient: settings.require("coefficient"),
+            ..SelfReward::new(0)
+        };
+        let field = |name| case.inputs.field::<Vec<f64>>(name).unwrap();
+        let [scores, rewards, finished] = ["auxiliary_logprobs", "rewards", "finished"].map(field);
+        let own: Vec<f64> = case.expected.field("self_rewards").unwrap();
+        for (score, own) in scores.iter().zip(own) {
+            number("self-reward", rule.score(*score as f32), own, 1.0, 1e-9).unwrap();
+        }
+        // Whether completions that were cut off count in a class is the fixture's; ours leave them out.
+        let classes: Vec<f64> = case.expected.field("class_weights").unwrap();
+        let count = scores.len() as f64;
+        let weights = classes.iter().zip(&finished).map(|(w, f)| rule.coefficient * w * f / count);
+        let row = |values: Vec<f64>| tensor(&vec![values], &device, DType::F64);
+        let weights = row(weights.collect());
+        let leaf = tensor(&vec![scores], &device.clone().autodiff(), DType::F64).require_grad();
+        let loss = rule.loss(leaf.clone(), weights, row(rewards));
+        let expected = case.expected.field("loss").unwrap();
+        number("loss", numbers(loss.clone())[0], expected, 0.1, 1e-9).unwrap();
+        let gradient = numbers(leaf.grad(&loss.backward()).unwrap());
+        let expected = vec![case.expected.field::<Vec<f64>>("gradient").unwrap()];
+        rows("gradient", &gradient, &expected, 1e-9).unwrap();
     }
 }
 
