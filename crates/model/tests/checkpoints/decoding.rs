@@ -18,7 +18,7 @@ fn greedy_continuations_equal_those_of_transformers() {
     on_every_device(|case, device| {
         let model = case.load(device);
         let greedy = case.golden().greedy;
-        let (tokens, _) = padded(&[greedy.prompt.clone()], device);
+        let (tokens, _) = padded(std::slice::from_ref(&greedy.prompt), device);
         let (hidden, cache) = model.prefill(tokens, &[greedy.prompt.len()]);
         let mut cache = cache.fork(&[0], greedy.ids.len());
         let mut logits = values(model.logits(hidden));

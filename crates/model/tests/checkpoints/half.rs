@@ -16,7 +16,7 @@ fn in_bf16_logits_err_no_more_than_those_of_transformers() {
         let golden = case.golden();
         let mut largest: f32 = 0.0;
         for (row, expected) in golden.rows.iter().zip(&golden.logits) {
-            let (tokens, positions) = padded(&[row.clone()], device);
+            let (tokens, positions) = padded(std::slice::from_ref(row), device);
             let logits = model.logits(model.hidden(tokens, positions).squeeze_dim(0));
             assert_eq!(logits.dtype(), DType::F32);
             for (a, b) in values(logits).iter().zip(expected.concat()) {
