@@ -12,13 +12,13 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 use fireproof::prelude::*;
-use fireproof::selection::{Observation, SelectError};
+use fireproof::selection::{Need, Observation, SelectError};
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -91,6 +91,13 @@ impl PromptWeighting for Middle {
 struct NearHalf {
     pool: Vec<PromptId>,
     rates: BTreeMap<PromptId, f32>,
+    taken: BTreeSet<PromptId>, // in this step
+}
+
+impl NearHalf {
+    fn new(pool: Vec<PromptId>) -> Self {
+        Self { pool, rates: BTreeMap::new(), taken: BTreeSet::new() }
+    }
 }
 
 impl std::fmt::Debug for NearHalf {
@@ -100,6 +107,11 @@ impl std::fmt::Debug for NearHalf {
 }
 
 impl PromptSelector for NearHalf {
+    fn need(&mut self, _step: u64, _seed: u64) -> Need {
+        self.taken.clear(); // a step begins
+        Need::None
+    }
+
     fn observe(&mut self, seen: &[Observation<'_>]) {
         self.rates.extend(seen.iter().map(|o| (o.group.prompt, o.group.success_rate())));
     }
@@ -111,6 +123,8 @@ impl PromptSelector for NearHalf {
         let distance = |prompt: &PromptId| self.rates.get(prompt).map_or(0.0, |r| (r - 0.5).abs());
         self.pool.shuffle(&mut ChaCha8Rng::seed_from_u64(seed)); // so that ties are broken fairly
         self.pool.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+        self.pool.sort_by_key(|prompt| self.taken.contains(prompt)); // stable
+        self.taken.extend(&self.pool[..count]);
         Ok(self.pool[..count].to_vec())
     }
 
@@ -169,7 +183,7 @@ fn recipe(prompts: Vec<PromptId>) -> Recipe {
         loss: Box::new(CappedWeight { cap: 2.0 }),
         reduction: Reduction::TokenMean,
         penalties: vec![Penalty::Entropy { coefficient: 0.01 }],
-        ..Recipe::grpo(Box::new(NearHalf { pool: prompts, rates: BTreeMap::new() }))
+        ..Recipe::grpo(Box::new(NearHalf::new(prompts)))
     }
 }
 // ANCHOR_END: recipe

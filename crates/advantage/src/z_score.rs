@@ -1,99 +1,20 @@
 //! The z-score with every convention that frameworks disagree about as a field.
 
+mod conventions;
 mod moments;
 
 use fireproof_trajectory::{GroupView, StepView};
 
+pub use self::conventions::AllEqual;
+pub use self::conventions::Arithmetic;
+pub use self::conventions::Baseline;
+pub use self::conventions::Ddof;
+pub use self::conventions::EpsilonPlace;
+pub use self::conventions::Scale;
+pub use self::conventions::Singleton;
 use self::moments::{Moments, Rounding, ToDouble, ToSingle};
 use crate::estimator::AdvantageEstimator;
 use crate::groups::all_equal;
-
-/// Which variance a z-score divides by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ddof {
-    /// Divide the sum of squares by `G` (ddof 0; NumPy's default).
-    Population,
-    /// Divide the sum of squares by `G - 1` (ddof 1; PyTorch's default, TRL, verl).
-    Sample,
-}
-
-impl Ddof {
-    /// The number subtracted from `G`.
-    #[must_use]
-    pub fn value(self) -> usize {
-        match self {
-            Self::Population => 0,
-            Self::Sample => 1,
-        }
-    }
-}
-
-/// What a z-score subtracts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Baseline {
-    /// The mean of the group.
-    Group,
-    /// The mean of the other completions of the group (NeMo-RL).
-    LeaveOneOut,
-    /// The mean of the step (AReaL's default).
-    Step,
-}
-
-/// What a z-score divides by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// The standard deviation of the group.
-    Group,
-    /// The standard deviation of the other completions of the group; where that is 0, nothing is
-    /// divided. That is NeMo-RL's rule: the only right completion of a group keeps `r - baseline`
-    /// while the wrong ones are normalised.
-    LeaveOneOut,
-    /// The standard deviation of all rewards of the step (TRL's `scale_rewards="batch"`, AReaL).
-    Step,
-    /// The standard deviation over the step of what is left after the baseline of each group
-    /// (REINFORCE++-baseline for whole completions, as ms-swift does it).
-    StepCentered,
-}
-
-/// Where `epsilon` goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EpsilonPlace {
-    /// `std + epsilon`: all frameworks for groups.
-    AfterRoot,
-    /// `sqrt(variance + epsilon)`: the whitening of verl and OpenRLHF.
-    UnderRoot,
-}
-
-/// What a group of one completion gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Singleton {
-    /// 0 (TRL, NeMo-RL).
-    Zero,
-    /// `r / (1 + epsilon)`: mean 0 and standard deviation 1 (verl, AReaL).
-    Reward,
-}
-
-/// What happens where all rewards behind the baseline or behind the scale are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AllEqual {
-    /// Exactly 0, by comparing the rewards.
-    Zero,
-    /// Whatever the division gives: 0 with [`Arithmetic::Double`] and a positive epsilon, rounding
-    /// noise over epsilon with the others, NaN with epsilon 0.
-    Divide,
-}
-
-/// How means and variances are computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arithmetic {
-    /// In `f64`, deviations from the mean squared.
-    Double,
-    /// As [`Self::Double`], but each operation rounded to `f32`, sums from left to right: what
-    /// `torch.std` gives for short groups.
-    Single,
-    /// Each operation rounded to `f32`, and the variance as `E r^2 - (E r)^2`: NeMo-RL.
-    SingleOnePass,
-}
 
 /// `A_i = (r_i - baseline) / (std + epsilon)`: GRPO (arXiv 2402.03300, confidence HIGH).
 ///
@@ -195,36 +116,28 @@ impl ZScore {
         if self.is_zero(rewards, of_step.all_equal) {
             return vec![0.0; rewards.len()];
         }
-        if self.baseline == Baseline::LeaveOneOut || self.scale == Scale::LeaveOneOut {
-            let advantage = |index| self.advantage_of_one::<R>(rewards, index, of_step);
-            return (0..rewards.len()).map(advantage).collect();
-        }
         let group = self.group_moments::<R>(rewards);
         let baseline = if self.baseline == Baseline::Step { of_step.mean } else { group.mean };
         let divisor = match self.scale {
             Scale::Step | Scale::StepCentered => of_step.divisor,
             Scale::Group | Scale::LeaveOneOut => self.divisor::<R>(group.variance),
         };
+        if self.baseline == Baseline::LeaveOneOut || self.scale == Scale::LeaveOneOut {
+            let advantage = |(index, reward): (usize, &f32)| {
+                let others = self.other_moments::<R>(rewards, index, &group);
+                let left_out = self.baseline == Baseline::LeaveOneOut;
+                let baseline = if left_out { others.mean } else { baseline };
+                let divisor = match self.scale {
+                    Scale::LeaveOneOut if others.variance == 0.0 => 1.0,
+                    Scale::LeaveOneOut => self.divisor::<R>(others.variance),
+                    Scale::Group | Scale::Step | Scale::StepCentered => divisor,
+                };
+                R::round(R::round(f64::from(*reward) - baseline) / divisor) as f32
+            };
+            return rewards.iter().enumerate().map(advantage).collect();
+        }
         let advantage = |reward: &f32| R::round(f64::from(*reward) - baseline) / divisor;
         rewards.iter().map(|reward| R::round(advantage(reward)) as f32).collect()
-    }
-
-    /// The advantage of one completion where the others are its baseline or its scale.
-    fn advantage_of_one<R: Rounding>(&self, rewards: &[f32], index: usize, step: &OfStep) -> f32 {
-        let others = self.other_moments::<R>(rewards, index);
-        let baseline = match self.baseline {
-            Baseline::LeaveOneOut => others.mean,
-            Baseline::Group => self.group_moments::<R>(rewards).mean,
-            Baseline::Step => step.mean,
-        };
-        let deviation = R::round(f64::from(rewards[index]) - baseline);
-        let divisor = match self.scale {
-            Scale::LeaveOneOut if others.variance > 0.0 => self.divisor::<R>(others.variance),
-            Scale::LeaveOneOut => 1.0,
-            Scale::Group => self.divisor::<R>(self.group_moments::<R>(rewards).variance),
-            Scale::Step | Scale::StepCentered => step.divisor,
-        };
-        R::round(deviation / divisor) as f32
     }
 
     /// Whether a group gets exactly 0.
@@ -247,10 +160,20 @@ impl ZScore {
     }
 
     /// Moments of a group without one completion.
-    fn other_moments<R: Rounding>(&self, rewards: &[f32], left_out: usize) -> Moments {
-        let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
-        let others = before.iter().chain(after).copied().map(f64::from);
-        self.moments::<R>(others, rewards.len() - 1)
+    fn other_moments<R: Rounding>(
+        &self,
+        rewards: &[f32],
+        left_out: usize,
+        group: &Moments,
+    ) -> Moments {
+        let reward = f64::from(rewards[left_out]);
+        let (count, double) = (rewards.len(), self.arithmetic == Arithmetic::Double);
+        let shortcut = double.then(|| group.without(reward, count, self.ddof)).flatten();
+        shortcut.unwrap_or_else(|| {
+            let (before, after) = (&rewards[..left_out], &rewards[left_out + 1..]);
+            let others = before.iter().chain(after).copied().map(f64::from);
+            self.moments::<R>(others, count - 1)
+        })
     }
 
     fn moments<R: Rounding>(
@@ -281,14 +204,15 @@ impl ZScore {
         if self.baseline != Baseline::Step && !step_scale {
             return OfStep { mean: 0.0, divisor: 1.0, all_equal: false };
         }
-        let rewards: Vec<f64> =
-            step.groups.iter().flat_map(|group| group.rewards).copied().map(f64::from).collect();
-        let all_equal = rewards.iter().all(|reward| *reward == rewards[0]);
-        let Moments { mean, variance } = self.moments::<R>(rewards.iter().copied(), rewards.len());
+        let groups = step.groups.iter();
+        let rewards = groups.clone().flat_map(|group| group.rewards).copied();
+        let count = groups.clone().map(GroupView::len).sum();
+        let first = rewards.clone().next();
+        let all_equal = rewards.clone().all(|reward| Some(reward) == first);
+        let Moments { mean, variance } = self.moments::<R>(rewards.map(f64::from), count);
         let variance = if self.scale == Scale::StepCentered {
-            let centred = |group: &GroupView<'_>| self.centred::<R>(group.rewards, mean);
-            let centred: Vec<f64> = step.groups.iter().flat_map(centred).collect();
-            self.moments::<R>(centred.iter().copied(), centred.len()).variance
+            let centred = groups.flat_map(|group| self.centred::<R>(group.rewards, mean));
+            self.moments::<R>(centred, count).variance
         } else {
             variance
         };
@@ -296,19 +220,20 @@ impl ZScore {
     }
 
     /// A group minus its baseline.
-    fn centred<R: Rounding>(&self, rewards: &[f32], step_mean: f64) -> Vec<f64> {
-        if self.is_zero(rewards, false) {
-            return vec![0.0; rewards.len()];
-        }
-        let common = match self.baseline {
-            Baseline::Step => step_mean,
-            Baseline::Group | Baseline::LeaveOneOut => self.group_moments::<R>(rewards).mean,
-        };
-        let baseline = |index: usize| match self.baseline {
-            Baseline::LeaveOneOut => self.other_moments::<R>(rewards, index).mean,
-            Baseline::Group | Baseline::Step => common,
-        };
-        let deviation = |(index, r): (usize, &f32)| R::round(f64::from(*r) - baseline(index));
-        rewards.iter().enumerate().map(deviation).collect()
+    fn centred<'a, R: Rounding>(
+        &'a self,
+        rewards: &'a [f32],
+        step_mean: f64,
+    ) -> impl Iterator<Item = f64> + Clone + 'a {
+        let zero = self.is_zero(rewards, false);
+        let group = self.group_moments::<R>(rewards);
+        rewards.iter().enumerate().map(move |(index, reward)| {
+            let baseline = match self.baseline {
+                Baseline::LeaveOneOut => self.other_moments::<R>(rewards, index, &group).mean,
+                Baseline::Group => group.mean,
+                Baseline::Step => step_mean,
+            };
+            if zero { 0.0 } else { R::round(f64::from(*reward) - baseline) }
+        })
     }
 }

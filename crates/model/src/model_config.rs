@@ -148,12 +148,15 @@ impl ModelConfig {
     }
 
     /// The text of a `config.json` for weights of another precision.
+    ///
+    /// # Panics
+    /// Never: it was read from JSON.
     #[must_use]
     pub fn to_hf(&self, dtype: DType) -> String {
         let mut json = self.json.clone();
         let spelling = if json.contains_key("dtype") { "dtype" } else { "torch_dtype" };
         json.insert(spelling.to_owned(), dtype_name(dtype).into());
-        serde_json::to_string_pretty(&json).unwrap_or_default() + "\n"
+        serde_json::to_string_pretty(&json).expect("plain data has a JSON form") + "\n"
     }
 }
 
@@ -206,7 +209,8 @@ fn transformer(fields: &Fields<'_>, family: Family) -> Result<TransformerConfig,
         context,
         rope_theta: ropes.theta,
         norm_epsilon: fields.or("rms_norm_eps", 1e-6)?,
-        initial_std: fields.or("initializer_range", 0.02)?,
+        // Nothing of a checkpoint starts at random, so 0 is no harm.
+        initial_std: fields.optional("initializer_range")?.filter(|std| *std > 0.0).unwrap_or(0.02),
         architecture: Architecture {
             head_width: head_width(fields, family)?,
             attention_bias: attention_bias(fields, family)?,

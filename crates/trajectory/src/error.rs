@@ -39,7 +39,7 @@ pub enum TrajectoryError {
         completion: usize,
         /// Tokens in the completion.
         tokens: usize,
-        /// What was counted: `logprobs`, `sampling_logprobs` or `entropies`.
+        /// What was counted: `logprobs`, `entropies` or a part of `support`.
         what: &'static str,
         /// How many of them there are.
         found: usize,

@@ -21,7 +21,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     for part in [
         "device   flex (CPU, ",
         "F32; CPU threads: 1",
-        "recipe   aspo, seed 5",
+        "recipe   aspo, prompts uniform, seed 5",
         "pass@1",
         "pass@8",
         " ± ",
@@ -93,14 +93,15 @@ fn an_unwritable_folder_is_named_before_anything_runs() {
 
 #[test]
 fn misspelt_things_are_named_with_what_there_is() {
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (
             &["--recipe", "gprpo"],
             &[
-                "`gprpo` is no recipe",
-                "grpo, dr-grpo, dapo, rloo, reinforce, aspo, f-grpo, linear-r",
+                "invalid value 'gprpo' for '--recipe",
+                "grpo, dr-grpo, dapo, rloo, reinforce, reinforce-pp",
             ],
         ),
+        (&["--selector", "best"], &["invalid value 'best'", "uniform, curriculum, highest"]),
         (&["--steps", "3"], &["--steps"]),
         (&["--set", "trainer.stepz=3"], &["--set trainer.stepz=3", "unknown field `stepz`"]),
         (&["--set", "task.family=chess"], &["`chess` is none of", "sort"]),

@@ -27,6 +27,7 @@ impl Rounding for ToSingle {
 }
 
 /// The mean of some numbers and their variance; the variance is 0 where there are too few of them.
+#[derive(Clone, Copy)]
 pub(super) struct Moments {
     pub(super) mean: f64,
     pub(super) variance: f64,
@@ -62,6 +63,20 @@ impl Moments {
         let factor = R::round(count as f64 / degrees.max(1) as f64);
         let variance = if degrees == 0 { 0.0 } else { R::round(biased * factor) };
         Self { mean, variance: variance.max(0.0) }
+    }
+
+    /// The moments of `count` numbers without one of them, if that loses no digits: not where the rest
+    /// varies much less than the whole, or is too small for a variance.
+    pub(super) fn without(&self, value: f64, count: usize, ddof: Ddof) -> Option<Self> {
+        let rest = count.checked_sub(1)?;
+        let degrees = rest.checked_sub(ddof.value()).filter(|degrees| *degrees > 0)?;
+        // Reciprocals of counts are the same for all completions of a group, quotients are not.
+        let (per_rest, per_degree) = (1.0 / rest as f64, 1.0 / degrees as f64);
+        let squares = self.variance * (count - ddof.value()) as f64;
+        let deviation = value - self.mean;
+        let left = squares - deviation * deviation * (count as f64 * per_rest);
+        let mean = self.mean - deviation * per_rest;
+        (left > 1e-6 * squares).then_some(Self { mean, variance: left * per_degree })
     }
 }
 

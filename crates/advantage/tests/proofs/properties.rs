@@ -1,5 +1,6 @@
 //! Properties of every estimator on random steps, each where the estimator claims it.
 
+use fireproof_advantage::{Baseline, Scale, ZScore};
 use proptest::prelude::*;
 
 use crate::common::{Claimed, Claims, Group, estimators, mixed, run};
@@ -148,6 +149,31 @@ proptest! {
             if claims.blind && !format!("{estimator:?}").contains("lambda_negative: 0.5") {
                 prop_assert!(row.iter().sum::<f32>().abs() < 1e-4, "{estimator:?}: {row:?}");
             }
+        }
+    }
+
+    #[test]
+    fn leaving_one_out_is_what_a_group_without_it_has(
+        rewards in prop::collection::vec(-8i32..8, 3..10), apart in 0u32..7,
+    ) {
+        // One reward far from the others, so that the others' deviation is what is left of a sum.
+        let mut rewards: Vec<f32> = rewards.into_iter().map(|r| r as f32 / 16.0).collect();
+        rewards[0] += 10f32.powi(apart as i32);
+        let rule = ZScore {
+            baseline: Baseline::LeaveOneOut,
+            scale: Scale::LeaveOneOut,
+            epsilon: 0.0,
+            ..ZScore::DEFAULT
+        };
+        let found = run(&rule, &[rewards.iter().map(|r| (*r, true)).collect()]).remove(0);
+        for (index, found) in found.iter().enumerate() {
+            let mut others: Vec<f64> = rewards.iter().map(|r| f64::from(*r)).collect();
+            let reward = others.remove(index);
+            let mean = others.iter().sum::<f64>() / others.len() as f64;
+            let squares: f64 = others.iter().map(|r| (r - mean).powi(2)).sum();
+            let std = (squares / (others.len() - 1) as f64).sqrt();
+            let expected = (reward - mean) / if std > 0.0 { std } else { 1.0 };
+            prop_assert!((f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1.0));
         }
     }
 }

@@ -10,7 +10,7 @@ mod training;
 
 use burn::tensor::Tolerance;
 use fireproof_kernels::token_logprobs;
-use fireproof_model::{CausalLm, Family, ModelFolder};
+use fireproof_model::{Activation, CausalLm, Family, ModelFolder, RopeScaling, TransformerConfig};
 
 use golden::{Golden, assert_near, cases, ints, on_every_device, padded, values};
 
@@ -73,5 +73,48 @@ fn a_lower_context_changes_nothing_within_it() {
         let [a, b] = [&short, &case.load(device)]
             .map(|model| model.hidden(tokens.clone(), positions.clone()).into_data());
         a.assert_approx_eq::<f32>(&b, Tolerance::absolute(1e-6));
+    }
+}
+
+/// Largest difference of a logit from `transformers` when an option is changed.
+fn error_with(case: &str, change: impl Fn(&mut TransformerConfig)) -> f32 {
+    let device = &fireproof_kernels::test_devices()[0].device;
+    let case = cases().into_iter().find(|found| found.to_string() == case).expect("a fixture");
+    let mut folder = ModelFolder::open(&case.path()).expect("the fixture is whole");
+    change(&mut folder.config.transformer);
+    let model = folder.load(burn::tensor::DType::F32, device).expect("the same parameters");
+    let golden = case.golden();
+    let (tokens, positions) = padded(&golden.rows[..1], device);
+    let found = values(model.logits(model.hidden(tokens, positions).squeeze_dim(0)));
+    let pairs = found.iter().zip(golden.logits[0].iter().flatten());
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn every_option_shows_in_the_fixtures() {
+    type Change = fn(&mut TransformerConfig);
+    let changes: [(&str, Change); 16] = [
+        ("qwen2_window_yarn", |c| c.architecture.window = None),
+        ("qwen2_window_yarn", |c| c.architecture.rope_scaling = RopeScaling::None),
+        ("qwen3", |c| c.rope_theta = 10_000.0),
+        ("qwen3_sharded_dynamic", |c| {
+            c.architecture.window.as_mut().expect("a window").layers.reverse();
+        }),
+        ("llama3", |c| c.architecture.rope_scaling = RopeScaling::None),
+        ("llama_linear", |c| c.architecture.rope_scaling = RopeScaling::None),
+        ("llama_linear", |c| c.architecture.activation = Activation::GeluTanh),
+        ("mistral", |c| c.architecture.window.as_mut().expect("a window").width += 1),
+        ("gemma", |c| c.architecture.activation = Activation::Silu),
+        ("gemma", |c| c.architecture.embedding_scale = None),
+        ("gemma", |c| c.architecture.norm_offset = false),
+        ("gemma2", |c| c.architecture.attention_soft_cap = None),
+        ("gemma2", |c| c.architecture.logit_soft_cap = None),
+        ("gemma2", |c| c.architecture.attention_scale = None),
+        ("gemma3", |c| c.architecture.window.as_mut().expect("a window").rope_theta = None),
+        ("gemma3", |c| c.norm_epsilon = 1e-2),
+    ];
+    for (number, (case, change)) in changes.into_iter().enumerate() {
+        let error = error_with(case, change);
+        assert!(error > 1e-3, "change {number} of {case} makes a difference of {error} only");
     }
 }

@@ -6,7 +6,7 @@ use fireproof_selection::{InOrder, PromptSelector, SelectError, UniformWithoutRe
 use fireproof_trajectory::PromptId;
 use proptest::prelude::*;
 
-use crate::common::{Call, World, calls, pool, run, selectors, through_text};
+use crate::common::{Call, World, calls, pool, run, selectors, show, through_text};
 
 /// Even counts, so that pairs come whole.
 fn counts() -> impl Strategy<Value = Vec<usize>> {
@@ -133,6 +133,27 @@ fn too_small_a_pool_is_an_error_with_both_numbers() {
         assert_eq!(error, SelectError::PoolTooSmall { asked: 46, available }, "{selector:?}");
         let text = format!("46 prompts a step were asked for, but there are only {available}");
         assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn a_list_in_another_order_is_another_list() {
+    let mut turned = pool(5);
+    turned.reverse();
+    let error = InOrder::new(pool(5)).restore(InOrder::new(turned).state()).unwrap_err();
+    assert!(error.to_string().ends_with("the same prompts stand in another order"), "{error}");
+}
+
+#[test]
+fn groups_of_other_pools_teach_nothing() {
+    for mut selector in selectors(&pool(45)) {
+        run(selector.as_mut(), &calls(2, &[4], 3));
+        let before = selector.state();
+        // A wrapper knows no pool: what it is shown as trained on was chosen by its inner selector.
+        let is_wrapper = name(selector.as_ref()) == "RareSuccessReplay";
+        show(selector.as_mut(), &[(500, 1, 8), (501, 4, 8)], true);
+        show(selector.as_mut(), if is_wrapper { &[] } else { &[(500, 1, 8)] }, false);
+        assert_eq!(selector.state(), before, "{selector:?}");
     }
 }
 

@@ -82,6 +82,41 @@ fn a_round_asks_for_gradients_and_then_draws_without_replacement() {
 }
 
 #[test]
+fn kept_prompts_are_rounded_up_and_compared_only_once_a_round() {
+    let mut selector = aligned(4, settings(Alignment::Cosine, 2));
+    selector.need(0, 0);
+    for (id, x) in [(0, 3.0), (1, 2.0), (2, -1.0), (3, -2.0), (100, 1.0)] {
+        show(&mut selector, id, 4, &[x, 1.0]);
+    }
+    selector.select(1, 0).unwrap();
+    assert_eq!(ids(selector.kept()), [0, 1], "a third of four is two");
+    // Nothing of the round is kept in the state, and later gradients do not get into it.
+    let state = selector.state();
+    assert_eq!(state["learned"]["shown"]["prompts"], serde_json::json!({}));
+    show(&mut selector, 2, 4, &[9.0, 0.0]);
+    assert_eq!(selector.state(), state);
+}
+
+#[test]
+fn gradients_of_training_are_not_compared() {
+    let mut selector = aligned(3, settings(Alignment::Cosine, 2));
+    selector.need(0, 0);
+    let state = selector.state();
+    let group = Group::new(1, 4, 8).with_gradient(vec![1.0, 0.0]);
+    selector.observe(&[group.observation(false, 0)]);
+    assert_eq!(selector.state(), state);
+}
+
+#[test]
+fn a_state_of_another_validation_set_is_refused() {
+    let mut other =
+        GradientAligned::new(pool(3), vec![PromptId(100)], settings(Alignment::Cosine, 2)).unwrap();
+    other.need(0, 0);
+    let error = aligned(3, settings(Alignment::Cosine, 2)).restore(other.state()).unwrap_err();
+    assert!(error.to_string().ends_with("it was made with other validation prompts"), "{error}");
+}
+
+#[test]
 fn only_some_candidates_are_compared() {
     let settings = AlignmentSettings { candidates: Some(4), ..settings(Alignment::Cosine, 2) };
     let candidates = |seed| {

@@ -1,8 +1,9 @@
 //! Counterfactual choices, histograms, effective numbers and calibration.
 
 use fireproof_selection::{
-    EffectiveNumber, Forecast, Observation, Overlap, PosteriorSampling, PosteriorSettings,
-    PromptSelector, SelectionRecord, calibration, success_histogram, would_have_chosen,
+    EffectiveNumber, Forecast, Observation, Overlap, Pairing, PairingSettings, PosteriorSampling,
+    PosteriorSettings, PromptSelector, SelectError, SelectionRecord, calibration,
+    success_histogram, would_have_chosen,
 };
 use fireproof_trajectory::PromptId;
 use proptest::prelude::*;
@@ -42,6 +43,20 @@ fn a_rule_would_have_chosen_what_it_chose() {
     let blind = would_have_chosen(&mut posterior(), &blind).unwrap();
     assert_eq!(Overlap::of(&chosen[0], &blind[0]).jaccard(), 1.0);
     assert_ne!(chosen, blind);
+}
+
+#[test]
+fn a_rule_that_needs_probes_finds_those_that_were_recorded() {
+    let groups = [Group::new(4, 1, 8), Group::new(7, 7, 8)];
+    let probes: Vec<_> = groups.iter().map(|group| group.observation(true, 0)).collect();
+    let chosen = [PromptId(1), PromptId(2)];
+    let pairing = || Pairing::new(pool(9), PairingSettings::default()).unwrap();
+    let record = SelectionRecord { step: 0, chosen: &chosen, seen: &probes, seed: 3 };
+    let found = would_have_chosen(&mut pairing(), &[record]).unwrap();
+    assert_eq!(found, [[PromptId(4), PromptId(7)]]);
+    let blind = SelectionRecord { seen: &[], ..record };
+    let error = would_have_chosen(&mut pairing(), &[blind]).unwrap_err();
+    assert!(matches!(error, SelectError::NotObserved { .. }), "{error}");
 }
 
 #[test]

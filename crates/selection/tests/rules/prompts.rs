@@ -40,6 +40,10 @@ fn a_share_of_the_pool_is_rounded_up() {
     show(&mut selector, &FIFTHS, false);
     assert_eq!(choices(&mut selector, 1), [[2]], "0.1 of 5 is one prompt");
     assert_eq!(choices(&mut selector, 2), [[1, 2], [2, 3]]);
+    let mut selector =
+        HighestVariance::new(pool(5), Among::Share(0.3), Estimation::default()).unwrap();
+    show(&mut selector, &FIFTHS, false);
+    assert_eq!(choices(&mut selector, 1), [[1], [2], [3]], "1.5 is two, of equals either");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Rare successes come again.
 
 use fireproof_selection::{
-    InOrder, PromptSelector, RareSuccessReplay, ReplaySettings, UniformWithoutReplacement,
+    AccuracyGreedy, Estimation, InOrder, PromptSelector, RareSuccessReplay, ReplaySettings,
+    UniformWithoutReplacement,
 };
 
 use crate::common::{ids, pool, show, sorted};
@@ -64,6 +65,23 @@ fn a_refill_avoids_what_was_replayed_before_the_inner_selector_came_to_it() {
     show(&mut selector, &[(5, 1, 8)], false);
     assert_eq!(ids(&selector.select(4, 0).unwrap()), [0, 1, 2, 5]);
     assert_eq!(ids(&selector.select(4, 1).unwrap()), [3, 4, 6, 7]);
+}
+
+#[test]
+fn what_is_missing_is_not_made_up_of_what_was_replayed() {
+    let mut selector = around_order(0.5);
+    show(&mut selector, &[(5, 1, 8), (6, 1, 8)], false);
+    assert_eq!(sorted(ids(&selector.select(4, 0).unwrap())), [0, 1, 5, 6]);
+    // The inner selector comes to 2, 3, 4 and 5, then to 6, then to 7.
+    assert_eq!(ids(&selector.select(4, 1).unwrap()), [2, 3, 4, 7]);
+}
+
+#[test]
+fn the_inner_selector_learns_too() {
+    let inner = AccuracyGreedy::new(pool(3), 0.5, Estimation::default()).unwrap();
+    let mut selector = RareSuccessReplay::new(Box::new(inner), settings(0.0)).unwrap();
+    show(&mut selector, &[(0, 8, 8), (1, 4, 8), (2, 0, 8)], false);
+    assert_eq!(ids(&selector.select(1, 0).unwrap()), [1]);
 }
 
 #[test]

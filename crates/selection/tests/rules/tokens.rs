@@ -79,6 +79,13 @@ fn the_ends_of_the_share_keep_the_highest_and_everything() {
 }
 
 #[test]
+fn a_token_at_the_threshold_is_likely() {
+    let rows = [Row::new(&[0.0, -1e-3], &[1.0; 2], 1.0)];
+    assert_eq!(select(&LikelyTokens::new(1.0).unwrap(), &rows), [[true, false]]);
+    assert_eq!(select(&UnlikelyTokens::new(1.0).unwrap(), &rows), [[false, true]]);
+}
+
+#[test]
 fn spurious_tokens_are_rewarded_unlikely_and_of_low_entropy() {
     let (rare, common) = (0.001f32.ln(), 0.01f32.ln());
     // One of the four has a high entropy, so the 0.8-quantile lies above the others.

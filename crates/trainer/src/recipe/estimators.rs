@@ -117,7 +117,7 @@ impl Recipe {
         }
     }
 
-    /// MaxRL as in prime-rl: `(r - mean) / mean`, 0 where the mean is not positive. With binary
+    /// MaxRL (arXiv 2602.02710, and prime-rl): `(r - mean) / mean`, 0 where the mean is not positive. With binary
     /// rewards it is the prompt weighting Linear-R without its all-wrong term.
     #[must_use]
     pub fn max_rl(selector: Box<dyn PromptSelector>) -> Self {
