@@ -114,7 +114,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     checkpoint.limit_context(longest + file.trainer.max_new_tokens)?;
     println!("model    {}", checkpoint.describe(&file));
     println!("prompt   {:?}", train.tasks[0].prompt);
-    println!("recipe   {}, seed {}", file.recipe, file.trainer.seed);
+    println!("recipe   {}, prompts {}, seed {}", file.recipe, file.selector, file.trainer.seed);
 
     let recipe = recipe(&file, &train)?;
     let memory = checkpoint.memory(&file, &recipe, longest);
