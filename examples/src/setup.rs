@@ -60,6 +60,9 @@ impl Setup {
     }
 
     /// The recipe and the selector that the file names, over the training prompts.
+    ///
+    /// # Panics
+    /// If the pool is too small for the selector, which [`Setup::new`] has refused.
     #[must_use]
     pub fn recipe(&self) -> Recipe {
         let selector = selector(&self.file, &self.tasks).expect("checked when the setup was made");

@@ -17,6 +17,7 @@ use burn::tensor::Tensor;
 /// `warmup` steps the advantages are mixed, in groups whose scores spread by more than `min_spread`:
 /// `A <- (1 - share) A + share zscore(clip(s, 0, 1))`.
 ///
+/// Whether `N` counts the completions that were cut off could not be confirmed; here it does not.
 /// Departures: the mean is over all completions of an update, those cut off counting 0, as in the
 /// released code; the z-score of the mix has the population deviation (NOT FOUND which one the paper
 /// takes).

@@ -1,5 +1,7 @@
 //! Every built-in recipe trains: none is a dead formula.
 
+use std::sync::{Arc, Mutex};
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -45,7 +47,7 @@ fn every_recipe_trains_a_transformer_for_three_steps_and_stays_finite() {
         context: CONTEXT,
         ..TransformerConfig::tiny()
     };
-    let start = model.init(3, &device.clone().autodiff());
+    let start = model.init(3, &device.autodiff());
     let mut config = off_policy();
     config.optimizer.learning_rate = 3e-3;
     for name in RecipeName::ALL {
@@ -135,11 +137,13 @@ fn a_sampler_that_is_not_the_trainer_is_weighed_by_hand() {
     );
 }
 
+type Seen = Vec<(PromptId, Vec<f32>)>;
+
 /// Asks for gradients once, remembers them, then selects in order.
 #[derive(Debug)]
 struct Curious {
     inner: InOrder,
-    seen: std::sync::Arc<std::sync::Mutex<Vec<(PromptId, Vec<f32>)>>>,
+    seen: Arc<Mutex<Seen>>,
 }
 
 impl PromptSelector for Curious {
@@ -177,8 +181,8 @@ impl PromptSelector for Curious {
 #[test]
 fn a_selector_gets_the_gradient_of_each_prompt_it_asks_for() {
     let device = any_device();
-    let seen = std::sync::Arc::default();
-    let selector = Curious { inner: InOrder::new(prompts()), seen: std::sync::Arc::clone(&seen) };
+    let seen = Arc::<Mutex<Seen>>::default();
+    let selector = Curious { inner: InOrder::new(prompts()), seen: Arc::clone(&seen) };
     let recipe = Recipe { selector: Box::new(selector), ..centered() };
     let recorded = vec![
         group('a', &["a", "b", "b"]),
