@@ -1,8 +1,8 @@
 //! Trains a Hugging Face checkpoint on GSM8K by verifiable rewards.
 //!
 //! The questions of `train.jsonl` (`{"question", "answer"}`, `#### 72` at the end of an answer) go
-//! into the checkpoint's own chat template; a completion is right if the number in its last
-//! `\boxed{}` is the answer's. Adapters train beside the frozen weights (`--full`: all parameters).
+//! into the checkpoint's own chat template; a completion is right if its answer (in the last
+//! `\boxed{}`, if it has one) is that number. Adapters train beside the frozen weights (`--full`: all parameters).
 //! At the end the run folder holds the adapters in PEFT's files, or the whole model as a Hugging Face
 //! checkpoint.
 //!
@@ -114,7 +114,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     checkpoint.limit_context(longest + file.trainer.max_new_tokens)?;
     println!("model    {}", checkpoint.describe(&file));
     println!("prompt   {:?}", train.tasks[0].prompt);
-    println!("recipe   {}, seed {}", file.recipe, file.trainer.seed);
+    println!("recipe   {}, prompts {}, seed {}", file.recipe, file.selector, file.trainer.seed);
 
     let recipe = recipe(&file, &train)?;
     let memory = checkpoint.memory(&file, &recipe, longest);
@@ -162,8 +162,10 @@ fn run_file(arguments: &Arguments) -> Result<Gsm8kFile, Box<dyn Error>> {
     file.trainer.seed = arguments.seed.unwrap_or(file.trainer.seed);
     let Arguments { model, data, test, .. } = arguments;
     file.model.folder = model.clone().unwrap_or(file.model.folder);
-    file.data.train = data.clone().unwrap_or(file.data.train);
-    file.data.test = test.clone().or(file.data.test);
+    // Whole paths, so that a run can be resumed from any folder.
+    let whole = |path: &PathBuf| std::path::absolute(path);
+    file.data.train = data.as_ref().map(whole).transpose()?.unwrap_or(file.data.train);
+    file.data.test = test.as_ref().map(whole).transpose()?.or(file.data.test);
     Ok(file)
 }
 

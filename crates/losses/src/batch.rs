@@ -88,8 +88,13 @@ impl PolicyBatch {
 
     /// The mean over the training tokens of each row, `[B, 1]`; 0 for a row that has none.
     pub(crate) fn row_mean(&self, tokens: Tensor<2>) -> Tensor<2> {
+        self.row_mean_by(tokens, 0.0)
+    }
+
+    /// The same with something added to the number of tokens.
+    pub(crate) fn row_mean_by(&self, tokens: Tensor<2>, epsilon: f64) -> Tensor<2> {
         let outside = self.mask.clone().lower_equal_scalar(0.0);
-        let count = self.mask.clone().sum_dim(1).clamp_min(1.0);
+        let count = self.mask.clone().sum_dim(1).clamp_min(1.0) + epsilon;
         tokens.mask_fill(outside, 0.0).sum_dim(1) / count
     }
 

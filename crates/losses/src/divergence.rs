@@ -54,12 +54,18 @@ pub struct DivergenceMasked {
     pub divergence: Divergence,
     /// Largest weight (the released code has 10; a port has 20).
     pub cap: f64,
+    /// Limit on the absolute log-ratio (verl 20).
+    pub log_ratio_limit: Option<f64>,
 }
 
 impl Default for DivergenceMasked {
     /// Total variation within 0.2 on both sides, cap 10.
     fn default() -> Self {
-        Self { divergence: Divergence::TotalVariation { low: 0.2, high: 0.2 }, cap: 10.0 }
+        Self {
+            divergence: Divergence::TotalVariation { low: 0.2, high: 0.2 },
+            cap: 10.0,
+            log_ratio_limit: None,
+        }
     }
 }
 
@@ -99,7 +105,7 @@ impl PolicyLoss for DivergenceMasked {
         let advantages =
             batch.advantages.clone().mask_fill(high.clone(), 0.0).mask_fill(low.clone(), 0.0);
         let kind = SurrogateKind::Cispo { lowest: 0.0, highest: self.cap };
-        let rule = SurrogateRule { kind, log_ratio_limit: None };
+        let rule = SurrogateRule { kind, log_ratio_limit: self.log_ratio_limit };
         let out = run(batch, logprobs, behaviour, advantages, rule);
         Surrogate { loss: out.loss, stats: SurrogateStats::clipped(out.ratio, &low, &high) }
     }

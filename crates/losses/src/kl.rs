@@ -10,6 +10,8 @@ use burn::tensor::Tensor;
 pub enum Kl {
     /// `d`: unbiased, can be negative.
     K1,
+    /// `|d|`: biased, never negative (verl's `abs`).
+    Absolute,
     /// `d^2 / 2`: biased, never negative.
     K2,
     /// `exp(-d) - 1 + d`: unbiased, never negative, can spike.
@@ -23,6 +25,7 @@ impl Kl {
         let difference = logprobs - reference;
         match self {
             Self::K1 => difference,
+            Self::Absolute => difference.abs(),
             Self::K2 => difference.clone() * difference / 2.0,
             Self::K3 => (-difference.clone()).exp() - 1.0 + difference,
         }
@@ -42,10 +45,21 @@ impl Kl {
         let difference = logprob - reference;
         match self {
             Self::K1 => difference,
+            Self::Absolute => difference.abs(),
             Self::K2 => difference * difference / 2.0,
             Self::K3 => (-difference).exp_m1() + difference,
         }
     }
+}
+
+/// Whose importance ratio multiplies an estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RatioLevel {
+    /// The token's.
+    Token,
+    /// The completion's: `exp(mean(logprob - behaviour))` over its training tokens (TRL with sequence
+    /// ratios).
+    Completion,
 }
 
 /// What peers add to an estimate of the divergence. The default adds nothing.
@@ -57,15 +71,26 @@ pub struct KlGuard {
     /// The estimate is held within plus or minus this (verl and SkyRL: 10 for k3; OpenRLHF and
     /// NeMo-RL for all).
     pub value_limit: Option<f64>,
-    /// The estimate is multiplied by the importance ratio, gradient included, which makes it
+    /// The estimate is multiplied by an importance ratio, gradient included, which makes it
     /// unbiased off policy (DeepSeek-V3.2; TRL 1.16's default). Only in the loss.
-    pub times_ratio: bool,
+    pub times_ratio: Option<RatioLevel>,
+    /// The gradient is that of this estimator, without limits, under the value of the other (verl's
+    /// `k1+` and `k3+`: K2, whose gradient is unbiased on policy). Only in the loss.
+    pub gradient: Option<Kl>,
 }
 
 impl KlGuard {
     /// The estimate of each token within its limits, `[B, T]`; differentiable.
     #[must_use]
     pub fn estimate(self, kl: Kl, logprobs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {
+        let Some(other) = self.gradient else { return self.limited(kl, logprobs, reference) };
+        let value = self.limited(kl, logprobs.clone().detach(), reference.clone());
+        let pull = other.estimate(logprobs, reference);
+        // The parenthesis is 0 and carries the gradient.
+        value + (pull.clone() - pull.detach())
+    }
+
+    fn limited(self, kl: Kl, logprobs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {
         let difference = logprobs - reference;
         let held = match self.exponent_limit {
             Some(limit) => difference.clamp(-limit, limit),
@@ -83,7 +108,8 @@ impl KlGuard {
     ///
     /// ```
     /// use fireproof_losses::{Kl, KlGuard};
-    /// let verl = KlGuard { exponent_limit: Some(20.0), value_limit: Some(10.0), times_ratio: false };
+    /// let limits = (Some(20.0), Some(10.0));
+    /// let verl = KlGuard { exponent_limit: limits.0, value_limit: limits.1, ..KlGuard::default() };
     /// // exp(5) - 1 - 5 is above 10.
     /// assert_eq!(verl.of(Kl::K3, -6.0, -1.0), 10.0);
     /// ```

@@ -6,9 +6,9 @@
 /// With `d = logprob of the trainer before the step - logprob of the sampler` of each token:
 ///
 /// ```text
-/// TokenTruncated     w_t = min(exp(d_t), cap)                               TIS
+/// TokenTruncated     w_t = min(max(exp(d_t), least), cap)                   TIS
 /// TokenMasked        w_t = exp(d_t) within [low, high], else 0              IcePop
-/// SequenceTruncated  w = min(exp(sum d), cap)
+/// SequenceTruncated  w = min(max(exp(sum d), least), cap)
 /// SequenceMasked     w = exp(sum d) within [low, high], else 0; with `weigh: false`, 1 or 0
 /// ```
 ///
@@ -20,6 +20,8 @@
 pub enum MismatchCorrection {
     /// Truncated importance sampling by token.
     TokenTruncated {
+        /// Smallest weight; 0 for none (TRL can set one).
+        least: f64,
         /// Largest weight.
         cap: f64,
     },
@@ -32,6 +34,8 @@ pub enum MismatchCorrection {
     },
     /// Truncated importance sampling by completion.
     SequenceTruncated {
+        /// Smallest weight; 0 for none (TRL can set one).
+        least: f64,
         /// Largest weight.
         cap: f64,
     },
@@ -53,15 +57,15 @@ impl MismatchCorrection {
     /// use fireproof_losses::MismatchCorrection;
     /// let (trainer, sampler) = ([0.0, 2f32.ln()], [0.0, 0.0]);
     /// let weights = |rule: MismatchCorrection| rule.weights(&trainer, &sampler);
-    /// assert_eq!(weights(MismatchCorrection::TokenTruncated { cap: 1.5 }), [1.0, 1.5]);
+    /// assert_eq!(weights(MismatchCorrection::TokenTruncated { least: 0.0, cap: 1.5 }), [1.0, 1.5]);
     /// assert_eq!(weights(MismatchCorrection::TokenMasked { low: 0.5, high: 1.5 }), [1.0, 0.0]);
-    /// assert_eq!(weights(MismatchCorrection::SequenceTruncated { cap: 1.5 }), [1.5, 1.5]);
+    /// assert_eq!(weights(MismatchCorrection::SequenceTruncated { least: 0.0, cap: 1.5 }), [1.5, 1.5]);
     /// let band = MismatchCorrection::SequenceMasked { low: 0.0, high: 3.0, weigh: false };
     /// assert_eq!(weights(band), [1.0, 1.0]);
     /// ```
     ///
     /// # Panics
-    /// If the two have other lengths.
+    /// If the two have other lengths, or a smallest weight is above the largest.
     #[must_use]
     pub fn weights(self, trainer: &[f32], sampler: &[f32]) -> Vec<f32> {
         let (found, expected) = (sampler.len(), trainer.len());
@@ -75,11 +79,11 @@ impl MismatchCorrection {
         let inside = |ratio: f64, low: f64, high: f64| (low..=high).contains(&ratio);
         let weight =
             |log_ratio: f64| match self {
-                Self::TokenTruncated { cap } => log_ratio.exp().min(cap),
+                Self::TokenTruncated { least, cap } => log_ratio.exp().clamp(least, cap),
                 Self::TokenMasked { low, high } if inside(log_ratio.exp(), low, high) => {
                     log_ratio.exp()
                 }
-                Self::SequenceTruncated { cap } => sequence.min(cap),
+                Self::SequenceTruncated { least, cap } => sequence.clamp(least, cap),
                 Self::SequenceMasked { low, high, weigh } if inside(sequence, low, high) => {
                     if weigh { sequence } else { 1.0 }
                 }

@@ -27,7 +27,7 @@ pub enum PromptWeight {
 /// ```
 ///
 /// `max_st` takes the larger value but lets the gradient through; `rho` is the prompt's success rate
-/// held within `[0.02, 0.98]`, and log-ratios are held within ±10. `w` is a [`PromptWeight`].
+/// held within `[0.02, 0.98]`, and log-ratios are at most 10. `w` is a [`PromptWeight`].
 /// The paper sums over tokens and divides by a constant
 /// ([`Reduction::Constant`](crate::Reduction) with 1000). Advantages are not looked at: use a group
 /// filter to leave out groups of one outcome, as the paper does.
@@ -79,7 +79,7 @@ impl PolicyLoss for NegativeAware {
         let correct = batch.planned(0, "NFT").greater_scalar(0.5);
         let rho = batch.planned(1, "NFT").clamp(0.02, 0.98);
         let log_ratio = batch.logprobs.clone() - batch.behaviour_logprobs.clone();
-        let log_ratio = log_ratio.clamp(-10.0, 10.0);
+        let log_ratio = log_ratio.clamp_max(10.0);
         let ratio = log_ratio.clone().exp();
 
         let failures = rho.ones_like() - rho.clone();

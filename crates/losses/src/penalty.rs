@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::batch::PolicyBatch;
-use crate::kl::{Kl, KlGuard};
+use crate::kl::{Kl, KlGuard, RatioLevel};
 use crate::policy_loss::{Needs, PolicyLoss, SurrogateStats};
 
 /// Where the divergence from the reference policy enters.
@@ -43,7 +43,8 @@ pub enum Penalty {
     ///
     /// With `e` the mean behaviour entropy of a step's tokens and `c` the controller's state: the
     /// bonus has weight `c` where `e <= target` and 0 elsewhere; then `c` grows by `change` if
-    /// `e < target` and falls by it otherwise, within 0 and `highest`.
+    /// `e <= target` and falls by it otherwise, within 0 and `highest`. Departure from TRL: whether the
+    /// bonus acts depends on the step's own entropy (TRL: on the step before).
     AdaptiveEntropy {
         /// State at the start.
         initial: f64,
@@ -102,7 +103,7 @@ impl Penalty {
             return (*self, state);
         };
         let coefficient = if entropy <= target { state } else { 0.0 };
-        let next = if entropy < target { state + change } else { state - change };
+        let next = if entropy <= target { state + change } else { state - change };
         (Self::Entropy { coefficient }, next.clamp(0.0, highest))
     }
 
@@ -113,8 +114,12 @@ impl Penalty {
                 let reference = batch.reference_logprobs.clone();
                 let reference = reference.expect("the trainer scores the reference when needed");
                 let kl = guard.estimate(estimator, batch.logprobs.clone(), reference);
-                let log_ratio = batch.logprobs.clone() - batch.behaviour_logprobs.clone();
-                let kl = if guard.times_ratio { kl * log_ratio.exp() } else { kl };
+                let log_ratio = || batch.logprobs.clone() - batch.behaviour_logprobs.clone();
+                let kl = match guard.times_ratio {
+                    None => kl,
+                    Some(RatioLevel::Token) => kl * log_ratio().exp(),
+                    Some(RatioLevel::Completion) => kl * batch.row_mean(log_ratio()).exp(),
+                };
                 Some(kl * coefficient)
             }
             Self::ReferenceKl { .. } => None,
@@ -135,6 +140,8 @@ pub struct Objective {
     pub total: Tensor<1>,
     /// The surrogate's part of it, `[1]`, without a gradient.
     pub policy: Tensor<1>,
+    /// Loss of each token with its penalties, before its weight, `[B, T]`, without a gradient.
+    pub tokens: Tensor<2>,
     /// What the surrogate did.
     pub stats: SurrogateStats,
 }
@@ -150,6 +157,6 @@ pub fn objective(loss: &dyn PolicyLoss, penalties: &[Penalty], batch: &PolicyBat
     let policy = (surrogate.loss.clone().detach() * batch.weights.clone()).sum();
     let terms = penalties.iter().filter_map(|penalty| penalty.term(batch));
     let tokens = terms.fold(surrogate.loss, |sum, term| sum + term);
-    let total = (tokens * batch.weights.clone()).sum();
-    Objective { total, policy, stats: surrogate.stats }
+    let total = (tokens.clone() * batch.weights.clone()).sum();
+    Objective { total, policy, tokens: tokens.detach(), stats: surrogate.stats }
 }

@@ -19,7 +19,8 @@ use burn::tensor::Tensor;
 /// TRL's grpo; `SequenceSum` verl's seq-mean-token-sum; `Constant` with `per_sequence` TRL's
 /// `dr_grpo` and verl's seq-mean-token-sum-norm (since August 2026; without `per_sequence` before).
 ///
-/// Departure from TRL: rows without tokens do not count in `B` (TRL divides by all rows).
+/// Departure from TRL: rows without tokens do not count in `B` (TRL divides by all rows;
+/// [`Denominators`] hold what peers do).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
     /// Every token of the update counts alike.
@@ -48,6 +49,39 @@ pub struct RowShape {
     pub tokens: usize,
 }
 
+/// Which rows a [`Reduction`] divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedRows {
+    /// Those with training tokens (verl, OpenRLHF).
+    Filled,
+    /// All, those without training tokens too (TRL, Liger, GMPO in verl).
+    All,
+}
+
+/// What peers put into the denominators of a [`Reduction`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Denominators {
+    /// The `B` of [`Reduction`].
+    pub rows: CountedRows,
+    /// Added to each number of tokens (1e-8: verl in the mean of a completion, NeMo-RL in all).
+    pub token_epsilon: f64,
+    /// Added to the number of rows (NeMo-RL 1e-8).
+    pub row_epsilon: f64,
+}
+
+impl Default for Denominators {
+    /// Fireproof's: rows with tokens, no epsilon.
+    fn default() -> Self {
+        Self::EXACT
+    }
+}
+
+impl Denominators {
+    /// Rows with tokens, no epsilon: the shares of a mean sum to one.
+    pub const EXACT: Self =
+        Self { rows: CountedRows::Filled, token_epsilon: 0.0, row_epsilon: 0.0 };
+}
+
 impl Reduction {
     /// The share of each training token of each row, for the whole update at once; 0 for rows
     /// without tokens.
@@ -63,24 +97,47 @@ impl Reduction {
     /// If the length of a [`Reduction::Constant`] is 0.
     #[must_use]
     pub fn weights(self, rows: &[RowShape]) -> Vec<f32> {
+        let weights = self.weights_by(rows, Denominators::default());
+        weights.into_iter().map(|weight| weight as f32).collect()
+    }
+
+    /// The same in `f64`, with the denominators of a peer.
+    ///
+    /// ```
+    /// use fireproof_losses::{CountedRows, Denominators, Reduction, RowShape};
+    /// let rows = [RowShape { prompt: 0, tokens: 4 }, RowShape { prompt: 0, tokens: 0 }];
+    /// let all = Denominators { rows: CountedRows::All, ..Denominators::default() };
+    /// assert_eq!(Reduction::SequenceMean.weights_by(&rows, Denominators::default()), [0.25, 0.0]);
+    /// assert_eq!(Reduction::SequenceMean.weights_by(&rows, all), [0.125, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the length of a [`Reduction::Constant`] is 0.
+    #[must_use]
+    pub fn weights_by(self, rows: &[RowShape], by: Denominators) -> Vec<f64> {
         self.assert_length();
         let tokens: usize = rows.iter().map(|row| row.tokens).sum();
-        let filled = rows.iter().filter(|row| row.tokens > 0).count();
+        let counted = match by.rows {
+            CountedRows::Filled => rows.iter().filter(|row| row.tokens > 0).count(),
+            CountedRows::All => rows.len(),
+        };
         let prompts = rows.iter().map(|row| row.prompt + 1).max().unwrap_or(0);
         let mut by_prompt = vec![0usize; prompts];
         rows.iter().for_each(|row| by_prompt[row.prompt] += row.tokens);
         let filled_prompts = by_prompt.iter().filter(|tokens| **tokens > 0).count();
+        let sequences = counted as f64 + by.row_epsilon;
+        let held = |tokens: usize| tokens as f64 + by.token_epsilon;
         let divisor = |row: &RowShape| match self {
-            Self::TokenMean => tokens as f64,
-            Self::SequenceMean => filled as f64 * row.tokens as f64,
-            Self::SequenceSum => filled as f64,
-            Self::PromptMean => filled_prompts as f64 * by_prompt[row.prompt] as f64,
+            Self::TokenMean => held(tokens),
+            Self::SequenceMean => sequences * held(row.tokens),
+            Self::SequenceSum => sequences,
+            Self::PromptMean => filled_prompts as f64 * held(by_prompt[row.prompt]),
             Self::Constant { length, per_sequence: false } => length as f64,
-            Self::Constant { length, per_sequence: true } => filled as f64 * length as f64,
+            Self::Constant { length, per_sequence: true } => sequences * length as f64,
         };
         let weight = |row: &RowShape| match row.tokens {
             0 => 0.0,
-            _ => (1.0 / divisor(row)) as f32,
+            _ => 1.0 / divisor(row),
         };
         rows.iter().map(weight).collect()
     }

@@ -45,8 +45,7 @@ pub struct SequenceRatio {
     pub epsilon_high: f64,
     /// Where the gradient goes.
     pub gradient: SequenceGradient,
-    /// Limit on the absolute log-ratio of the completion (verl clamps from above at 10, which a
-    /// clipped ratio never sees).
+    /// Limit on the absolute log-ratio of the completion (verl 10, from above alone).
     pub log_ratio_limit: Option<f64>,
 }
 
@@ -90,9 +89,10 @@ impl PolicyLoss for SequenceRatio {
 /// loss of each token = -A exp(mean over the completion's tokens of d')
 /// ```
 ///
-/// Use it with [`Reduction::SequenceMean`](crate::Reduction). Departure from verl: a completion's
-/// advantage is that of its tokens (verl averages them first); they agree where a completion has one
-/// advantage.
+/// Use it with [`Reduction::SequenceMean`](crate::Reduction). Departures from verl:
+/// 1. A completion's advantage is that of its tokens (verl averages them first); they agree where a
+///    completion has one advantage.
+/// 2. Nothing is added to the number of tokens of a mean ([`Self::token_epsilon`]).
 ///
 /// ```
 /// # use burn::tensor::Tensor;
@@ -110,12 +110,14 @@ pub struct GeometricMean {
     pub epsilon_low: f64,
     /// Upper bound of a log-ratio.
     pub epsilon_high: f64,
+    /// Added to a completion's number of tokens in the mean (verl 1e-8).
+    pub token_epsilon: f64,
 }
 
 impl Default for GeometricMean {
     /// 0.4 on both sides, in log space.
     fn default() -> Self {
-        Self { epsilon_low: 0.4, epsilon_high: 0.4 }
+        Self { epsilon_low: 0.4, epsilon_high: 0.4, token_epsilon: 0.0 }
     }
 }
 
@@ -130,7 +132,8 @@ impl PolicyLoss for GeometricMean {
         let clipped = difference
             .mask_fill(high.clone(), self.epsilon_high)
             .mask_fill(low.clone(), -self.epsilon_low);
-        let ratio = batch.row_mean(clipped).exp().expand(batch.logprobs.dims());
+        let mean = batch.row_mean_by(clipped, self.token_epsilon);
+        let ratio = mean.exp().expand(batch.logprobs.dims());
         let loss = -(ratio.clone() * batch.advantages.clone());
         Surrogate { loss, stats: SurrogateStats::clipped(stats_ratio(batch, ratio), &low, &high) }
     }

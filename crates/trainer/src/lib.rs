@@ -48,6 +48,7 @@
 
 mod checkpoint;
 mod config;
+mod dialect;
 mod environment;
 mod error;
 mod evaluate;
@@ -70,6 +71,18 @@ mod warm_start;
 pub use checkpoint::CheckpointError;
 pub use config::OptimizerConfig;
 pub use config::TrainerConfig;
+pub use dialect::AdvantageRule;
+pub use dialect::Dialect;
+pub use dialect::DialectBatch;
+pub use dialect::DialectCompletion;
+pub use dialect::DialectName;
+pub use dialect::ExplainedCompletion;
+pub use dialect::ExplainedToken;
+pub use dialect::Explanation;
+pub use dialect::RatioAgainst;
+pub use dialect::Rule;
+pub use dialect::TokenLoss;
+pub use dialect::UnknownDialect;
 pub use environment::Environment;
 pub use environment::Judged;
 pub use error::TrainError;

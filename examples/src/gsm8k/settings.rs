@@ -83,7 +83,7 @@ impl Default for Gsm8kFile {
             steps: 200,
             prompts_per_step: 8,
             samples_per_prompt: 8,
-            tokens_per_microbatch: 4096,
+            tokens_per_microbatch: 1024,
             max_new_tokens: 512,
             checkpoint_every: 20,
             ..Default::default()

@@ -2,6 +2,7 @@
 
 mod common;
 mod evaluate;
+mod explain;
 mod interruption;
 mod quickstart;
 mod score;

@@ -6,7 +6,7 @@ use super::{by_kernel, run, surrogate_of};
 use crate::batch::PolicyBatch;
 use crate::policy_loss::{PolicyLoss, Surrogate, SurrogateStats};
 use crate::quantile::quantile;
-use crate::update::{TokenField, UpdateView};
+use crate::update::{TokenField, UpdateRow, UpdateView};
 
 /// ASPO (arXiv 2510.06062), paper form: for positive advantages the importance ratio is flipped, so
 /// that tokens the policy has fallen behind on get a larger weight instead of a smaller one.
@@ -51,7 +51,8 @@ pub struct AspoSurrogate {
     pub entropy_split: Option<EntropySplit>,
 }
 
-/// A wider range for the tokens whose behaviour entropy lies above a quantile of their completion's.
+/// A wider range for the tokens whose behaviour entropy lies above a quantile of their completion's
+/// training tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EntropySplit {
     /// The quantile, from 0 to 1 (linear interpolation between order statistics).
@@ -110,10 +111,13 @@ impl PolicyLoss for AspoSurrogate {
     /// 1 at the tokens above the quantile.
     fn plan(&self, update: &UpdateView<'_>) -> Vec<TokenField> {
         let Some(split) = self.entropy_split else { return Vec::new() };
-        let flags = |entropies: &[f32]| {
-            let threshold = quantile(entropies, split.quantile);
+        let flags = |row: &UpdateRow<'_>| {
+            let entropies = row.credited.tokens.entropies;
+            let trained = entropies.iter().zip(row.selected).filter(|(_, selected)| **selected);
+            let trained: Vec<f32> = trained.map(|(entropy, _)| *entropy).collect();
+            let threshold = quantile(&trained, split.quantile);
             entropies.iter().map(|h| f32::from(f64::from(*h) > threshold)).collect()
         };
-        vec![update.rows.iter().map(|row| flags(row.credited.tokens.entropies)).collect()]
+        vec![update.rows.iter().map(flags).collect()]
     }
 }

@@ -33,7 +33,8 @@ pub struct ClippedSurrogate {
     pub epsilon_low: f64,
     /// Ratios are clipped above `1 + epsilon_high`.
     pub epsilon_high: f64,
-    /// Cap of the hard dual clip, above 1.
+    /// Cap of the hard dual clip, above 1. TRL's and Liger's `delta`, which holds the unclipped ratio
+    /// at most there, is the same wherever it is at least `1 + epsilon_high`.
     pub dual_clip: Option<f64>,
     /// Limit on the absolute log-ratio (verl 20).
     pub log_ratio_limit: Option<f64>,

@@ -125,8 +125,8 @@ fn a_sampler_that_is_not_the_trainer_is_weighed_by_hand() {
     let plain = norm(None);
     assert_close(plain.1, 1.25);
     let masked = norm(Some(MismatchCorrection::TokenMasked { low: 0.5, high: 1.5 }));
-    let truncated = norm(Some(MismatchCorrection::TokenTruncated { cap: 1.5 }));
-    let trusted = norm(Some(MismatchCorrection::TokenTruncated { cap: 1.0 }));
+    let truncated = norm(Some(MismatchCorrection::TokenTruncated { least: 0.0, cap: 1.5 }));
+    let trusted = norm(Some(MismatchCorrection::TokenTruncated { least: 0.0, cap: 1.0 }));
     assert_close(masked.1, 1.0);
     // The more the right completion's first token counts, the longer the gradient.
     assert!(
