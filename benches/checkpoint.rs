@@ -81,7 +81,7 @@ fn train(model: &Transformer, device: &Device) {
     let states = hidden.narrow(1, 0, time - 1).reshape([rows * (time - 1), width]);
     let targets = tokens.narrow(1, 1, time - 1).reshape([rows * (time - 1)]);
     let loss = -token_logprobs(model.logits(states), targets, 1.0).logprobs.mean();
-    let gradients = loss.clone().backward();
+    let gradients = loss.backward();
     read(loss);
     drop(gradients);
 }
