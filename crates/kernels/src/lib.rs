@@ -28,6 +28,8 @@
 //! ```
 
 mod device;
+#[cfg(feature = "flex")]
+mod flex;
 mod group_normalize;
 mod ops;
 mod panic;

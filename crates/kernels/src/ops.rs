@@ -65,11 +65,62 @@ pub trait TokenKernels: Backend {
     ) -> FloatTensor<Self> {
         token_logprobs::reference::<Self>(logits, targets, temperature)
     }
+
+    /// The gradient of the logits from that of the three columns, with what was computed forward.
+    #[fusion(default)]
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::gradient::<Self>(saved, upstream)
+    }
 }
 // ANCHOR_END: trait
 
 #[cfg(feature = "flex")]
-impl TokenKernels for burn::backend::Flex {}
+impl TokenKernels for burn::backend::Flex {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::flex::fused(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::flex::fused(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::flex::fused(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::flex::backward(saved, upstream)
+    }
+}
 
 #[cfg(feature = "ndarray")]
 impl TokenKernels for burn::backend::NdArray {}
@@ -104,5 +155,15 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         temperature: f32,
     ) -> FloatTensor<Self> {
         token_logprobs::tracked::<B, C>(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        _logits: FloatTensor<Self>,
+        _targets: IntTensor<Self>,
+        _output: FloatTensor<Self>,
+        _upstream: FloatTensor<Self>,
+        _temperature: f32,
+    ) -> FloatTensor<Self> {
+        unreachable!("gradients are first order")
     }
 }

@@ -16,6 +16,10 @@ use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
 
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+#[cfg(any(feature = "cube", feature = "flex", test))]
+pub(crate) mod formula;
 mod reference;
 
 pub(crate) use reference::reference;
