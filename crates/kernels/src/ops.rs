@@ -65,6 +65,19 @@ pub trait TokenKernels: Backend {
     ) -> FloatTensor<Self> {
         token_logprobs::reference::<Self>(logits, targets, temperature)
     }
+
+    /// The gradient of the logits from that of the three columns, with what was computed forward.
+    #[fusion(default)]
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::gradient::<Self>(saved, upstream)
+    }
 }
 // ANCHOR_END: trait
 
@@ -104,5 +117,15 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         temperature: f32,
     ) -> FloatTensor<Self> {
         token_logprobs::tracked::<B, C>(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        _logits: FloatTensor<Self>,
+        _targets: IntTensor<Self>,
+        _output: FloatTensor<Self>,
+        _upstream: FloatTensor<Self>,
+        _temperature: f32,
+    ) -> FloatTensor<Self> {
+        unreachable!("gradients are first order")
     }
 }

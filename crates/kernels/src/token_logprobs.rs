@@ -102,7 +102,7 @@ pub(crate) fn reference<B: Backend>(
 }
 
 /// The gradient of the logits from the gradient of the three columns.
-fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTensor<B> {
+pub(crate) fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTensor<B> {
     let [rows, _] = dims2(&saved.logits, "logits");
     let dtype = saved.logits.dtype();
     let column = |tensor: &FloatTensor<B>, i: usize| {
@@ -132,24 +132,27 @@ fn scale<B: Backend>(logits: FloatTensor<B>, temperature: f32) -> FloatTensor<B>
 
 /// What backward needs.
 #[derive(Clone, Debug)]
-struct Saved<B: Backend> {
-    logits: FloatTensor<B>,
-    targets: IntTensor<B>,
-    output: FloatTensor<B>,
-    temperature: f32,
+pub(crate) struct Saved<B: Backend> {
+    pub(crate) logits: FloatTensor<B>,
+    pub(crate) targets: IntTensor<B>,
+    pub(crate) output: FloatTensor<B>,
+    pub(crate) temperature: f32,
 }
 
 #[derive(Debug)]
 struct TokenLogprobsBackward;
 
-impl<B: Backend> Backward<B, 1> for TokenLogprobsBackward {
+impl<B: TokenKernels> Backward<B, 1> for TokenLogprobsBackward {
     type State = Saved<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let upstream = gradients.consume::<B>(&ops.node);
         let [logits] = ops.parents;
         if let Some(node) = logits {
-            gradients.register::<B>(node.id, gradient::<B>(ops.state, upstream));
+            let Saved { logits, targets, output, temperature } = ops.state;
+            let gradient =
+                B::token_logprobs_backward(logits, targets, output, upstream, temperature);
+            gradients.register::<B>(node.id, gradient);
         }
     }
 }
