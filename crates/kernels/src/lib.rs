@@ -29,6 +29,8 @@
 
 mod device;
 mod group_normalize;
+#[cfg(feature = "cube")]
+mod launch;
 mod ops;
 mod panic;
 mod policy_surrogate;

@@ -16,6 +16,8 @@ use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 #[cfg(any(feature = "cube", test))]
 pub(crate) mod formula;
 mod reference;

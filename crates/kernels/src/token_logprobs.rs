@@ -18,6 +18,9 @@ use burn::tensor::{IndexingUpdateOp, Int, Shape, Slice, Tensor};
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, dims2};
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+
 /// Below this a shifted logit has probability 0 in `f32`; `0 * -inf` would be NaN in the entropy.
 const FLOOR: f32 = -1e30;
 
