@@ -16,6 +16,8 @@ use burn::tensor::Tensor;
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, bool_dtype, greater, keep_where};
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
 

@@ -31,6 +31,8 @@ mod device;
 #[cfg(feature = "flex")]
 mod flex;
 mod group_normalize;
+#[cfg(feature = "cube")]
+mod launch;
 mod ops;
 mod panic;
 mod policy_surrogate;

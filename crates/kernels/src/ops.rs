@@ -126,7 +126,45 @@ impl TokenKernels for burn::backend::Flex {
 impl TokenKernels for burn::backend::NdArray {}
 
 #[cfg(feature = "cube")]
-impl TokenKernels for burn_cubecl::CubeBackend {}
+impl TokenKernels for burn_cubecl::CubeBackend {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::cube::launch(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::cube::launch(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::cube::launch(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::cube::launch_backward(saved, upstream)
+    }
+}
 
 // The hand-written gradients.
 impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {

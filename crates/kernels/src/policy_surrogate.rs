@@ -16,6 +16,8 @@ use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
 #[cfg(any(feature = "cube", feature = "flex", test))]

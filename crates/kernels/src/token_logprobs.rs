@@ -18,6 +18,8 @@ use burn::tensor::{IndexingUpdateOp, Int, Shape, Slice, Tensor};
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, dims2};
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
 
