@@ -18,6 +18,7 @@ use burn::backend::{
 };
 use burn::tensor::{Shape, TensorData};
 
+pub(crate) mod heads;
 pub(crate) mod math;
 
 /// Numbers that are summed side by side: the partial sums of a row, whatever the machine.
@@ -92,6 +93,50 @@ pub(crate) fn store(places: &mut [f32], start: usize, block: &[f32; LANES]) {
             rest.copy_from_slice(&block[..width]);
         }
     }
+}
+
+/// The product of two rows, summed in lanes.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    for start in (0..a.len()).step_by(LANES) {
+        let (a, b) = (load(a, start), load(b, start));
+        for lane in 0..LANES {
+            lanes[lane] = a[lane].mul_add(b[lane], lanes[lane]);
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// The largest number of a row, NaN left out.
+#[inline(always)]
+pub(crate) fn largest(row: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for part in whole {
+        for lane in 0..LANES {
+            lanes[lane] = if part[lane] > lanes[lane] { part[lane] } else { lanes[lane] };
+        }
+    }
+    let larger = |a: f32, b: &f32| if *b > a { *b } else { a };
+    rest.iter().fold(lanes.iter().fold(f32::NEG_INFINITY, larger), larger)
+}
+
+/// The sum of a row, in lanes.
+#[inline(always)]
+pub(crate) fn sum(row: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    for start in (0..row.len()).step_by(LANES) {
+        let part = load(row, start);
+        (0..LANES).for_each(|lane| lanes[lane] += part[lane]);
+    }
+    lanes.iter().sum()
+}
+
+/// `places += factor * row`.
+#[inline(always)]
+pub(crate) fn add_scaled(places: &mut [f32], row: &[f32], factor: f32) {
+    places.iter_mut().zip(row).for_each(|(place, x)| *place = x.mul_add(factor, *place));
 }
 
 /// Makes `K` arrays of `count` rows, `widths[k]` numbers a row, on all cores; a row costs about as

@@ -9,14 +9,16 @@
 #![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
 
 use burn::backend::{
-    Autodiff, Backend,
+    Autodiff, AutodiffBackend, Backend,
     autodiff::checkpoint::strategy::CheckpointStrategy,
     backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
 
 use crate::group_normalize::{self, GroupNormalization};
+use crate::linear_token_logprobs;
 use crate::policy_surrogate::{self, SurrogateRule};
+use crate::sample_tokens::{self, SamplingRule};
 use crate::token_logprobs;
 
 // ANCHOR: trait
@@ -78,6 +80,27 @@ pub trait TokenKernels: Backend {
         let saved = token_logprobs::Saved { logits, targets, output, temperature };
         token_logprobs::gradient::<Self>(saved, upstream)
     }
+
+    /// `[N, D]` hidden states, `[D, V]` head and `[N]` targets -> `[N, 3]` as `token_logprobs`.
+    #[fusion(default)]
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::reference::<Self>(hidden, head, targets, temperature)
+    }
+
+    /// `[N, V]` logits and `[N]` uniform numbers -> (`[N]` tokens, `[N, 3]` scores).
+    #[fusion(default)]
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::reference::<Self>(logits, uniforms, rule)
+    }
 }
 // ANCHOR_END: trait
 
@@ -119,6 +142,14 @@ impl TokenKernels for burn::backend::Flex {
     ) -> FloatTensor<Self> {
         let saved = token_logprobs::Saved { logits, targets, output, temperature };
         token_logprobs::flex::backward(saved, upstream)
+    }
+
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::flex::fused(logits, uniforms, rule)
     }
 }
 
@@ -203,5 +234,25 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         _temperature: f32,
     ) -> FloatTensor<Self> {
         unreachable!("gradients are first order")
+    }
+
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::tracked::<B, C>(hidden, head, targets, temperature)
+    }
+
+    // Drawing has no gradient.
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        let (tokens, scores) =
+            B::sample_tokens(logits.into_primitive(), uniforms.into_primitive(), rule);
+        (tokens, <Self as AutodiffBackend>::from_inner(scores))
     }
 }

@@ -7,7 +7,7 @@ use burn::backend::{
 
 use super::{FLOOR, Saved, gradient, reference};
 use crate::flex::math::exp;
-use crate::flex::{LANES, are_f32, dense, ids, numbers, rows, simd, tensor};
+use crate::flex::{LANES, are_f32, dense, ids, largest, numbers, rows, simd, tensor};
 use crate::primitive::dims2;
 
 /// Numbers of a row that are read twice while they are in the nearest cache.
@@ -74,19 +74,6 @@ impl RowSums {
         }
         sums
     }
-}
-
-#[inline(always)]
-fn largest(block: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (whole, rest) = block.as_chunks::<LANES>();
-    for part in whole {
-        for lane in 0..LANES {
-            lanes[lane] = if part[lane] > lanes[lane] { part[lane] } else { lanes[lane] };
-        }
-    }
-    let larger = |a: f32, b: &f32| if *b > a { *b } else { a };
-    rest.iter().fold(lanes.iter().fold(f32::NEG_INFINITY, larger), larger)
 }
 
 /// `sum exp(s)` and `sum exp(s) s` over a block, in lanes of their own.
