@@ -21,6 +21,24 @@ use crate::policy_surrogate::{self, SurrogateRule};
 use crate::sample_tokens::{self, SamplingRule};
 use crate::token_logprobs;
 
+/// The shapes of outputs, for the queue of fused operations. A Cube kernel stays one kernel there.
+#[cfg(feature = "fusion")]
+mod fusion {
+    use burn::backend::fusion::custom::TensorSpec;
+
+    use crate::primitive::accumulate_dtype;
+
+    /// The input's shape in the dtype to accumulate in.
+    pub(super) fn accumulated(input: &TensorSpec) -> TensorSpec {
+        TensorSpec::new(input.shape.clone(), accumulate_dtype(input.dtype).into())
+    }
+
+    /// That many columns for every row of the input.
+    pub(super) fn columns(input: &TensorSpec, count: usize) -> TensorSpec {
+        TensorSpec::new([input.shape[0], count].into(), accumulate_dtype(input.dtype).into())
+    }
+}
+
 // ANCHOR: trait
 /// The operations of this crate, as a backend sees them.
 ///
@@ -35,7 +53,9 @@ use crate::token_logprobs;
 )]
 pub trait TokenKernels: Backend {
     /// `[P, G]` rewards, correctness and mask -> (`[P, G]` advantages, `[P, 3]` statistics).
-    #[fusion(default)]
+    #[fusion(meta = |rewards, _correct, _mask, _rule| {
+        (fusion::accumulated(rewards), fusion::columns(rewards, 3))
+    })]
     fn group_normalize(
         rewards: FloatTensor<Self>,
         correct: FloatTensor<Self>,
@@ -47,7 +67,10 @@ pub trait TokenKernels: Backend {
 
     /// `[B, T]` log-probabilities, behaviour log-probabilities, advantages and mask ->
     /// (loss, derivative, ratio, clip code), each `[B, T]`.
-    #[fusion(default)]
+    #[fusion(meta = |logprobs, _behaviour, _advantages, _mask, _rule| {
+        let output = fusion::accumulated(logprobs);
+        (output.clone(), output.clone(), output.clone(), output)
+    })]
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -59,7 +82,7 @@ pub trait TokenKernels: Backend {
     }
 
     /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
-    #[fusion(default)]
+    #[fusion(meta = |logits, _targets, _temperature| fusion::columns(logits, 3))]
     fn token_logprobs(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
@@ -69,7 +92,7 @@ pub trait TokenKernels: Backend {
     }
 
     /// The gradient of the logits from that of the three columns, with what was computed forward.
-    #[fusion(default)]
+    #[fusion(dtype = logits, shape = logits)]
     fn token_logprobs_backward(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a failed test shows its device")]
 
+mod agreement;
 mod group_normalize;
 mod policy_surrogate;
 mod token_logprobs;
