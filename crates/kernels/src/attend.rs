@@ -36,13 +36,7 @@ pub(crate) mod flex;
 /// # Panics
 /// If the shapes do not fit.
 #[must_use]
-pub fn attend(
-    q: Tensor<4>,
-    k: Tensor<4>,
-    v: Tensor<4>,
-    bias: Tensor<4>,
-    scale: f64,
-) -> Tensor<4> {
+pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: Tensor<4>, scale: f64) -> Tensor<4> {
     let [batch, heads, time, head] = q.dims();
     let [_, kv_heads, columns, _] = k.dims();
     let shape = [batch, kv_heads, columns, head];
@@ -55,7 +49,11 @@ pub fn attend(
     );
     let [b, h, t, c] = bias.dims();
     let fits = [1, batch].contains(&b) && h == 1 && [1, time].contains(&t) && c == columns;
-    assert!(fits, "scores have shape [{batch}, {heads}, {time}, {columns}] but the bias {:?}", [b, h, t, c]);
+    assert!(
+        fits,
+        "scores have shape [{batch}, {heads}, {time}, {columns}] but the bias {:?}",
+        [b, h, t, c]
+    );
     let output = <Dispatch as ModelKernels>::attend(
         q.into_dispatch(),
         k.into_dispatch(),

@@ -106,7 +106,8 @@ pub(crate) fn reference<B: TokenKernels>(
     let above = B::float_add(entropies, B::float_sub(lse.clone(), sums));
     let shares = B::float_div(shares, whole);
     let entropy = B::float_sum_dim(B::float_mul(shares, above), 1);
-    let logprobs = B::float_sub(target_logits::<B>(hidden, head, targets, temperature), lse.clone());
+    let logprobs =
+        B::float_sub(target_logits::<B>(hidden, head, targets, temperature), lse.clone());
     B::float_cat(vec![logprobs, entropy, lse], 1)
 }
 
@@ -161,7 +162,8 @@ impl<B: TokenKernels> Saved<B> {
         let dense = B::float_cat(vec![none, to_entropy, rest], 1);
         let dtype = self.hidden.dtype();
         let factor = B::float_div_scalar(to_logprob, self.temperature.into());
-        let factor = if factor.dtype() == dtype { factor } else { B::float_cast(factor, dtype.into()) };
+        let factor =
+            if factor.dtype() == dtype { factor } else { B::float_cast(factor, dtype.into()) };
 
         let mut of_hidden = to_hidden.then(|| {
             let chosen = target_columns::<B>(self.head.clone(), self.targets.clone());
@@ -183,7 +185,11 @@ impl<B: TokenKernels> Saved<B> {
             let rows = B::float_mul(self.hidden.clone(), factor);
             let whole = B::float_cat(of_head, 0);
             let add = IndexingUpdateOp::Add;
-            B::float_swap_dims(B::float_select_assign(whole, 0, self.targets.clone(), rows, add), 0, 1)
+            B::float_swap_dims(
+                B::float_select_assign(whole, 0, self.targets.clone(), rows, add),
+                0,
+                1,
+            )
         });
         [of_hidden, of_head]
     }

@@ -45,11 +45,7 @@ pub trait ModelKernels: Backend {
 
     /// `[N, D]` and `[D]` -> `[N, D]`.
     #[fusion(default)]
-    fn rms_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self> {
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, epsilon: f64) -> FloatTensor<Self> {
         rms_norm::reference::<Self>(x, gamma, epsilon)
     }
 
@@ -116,11 +112,7 @@ impl ModelKernels for burn::backend::Flex {
         swiglu::flex::backward(gate, up, upstream)
     }
 
-    fn rms_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self> {
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, epsilon: f64) -> FloatTensor<Self> {
         rms_norm::flex::fused(x, gamma, epsilon)
     }
 
@@ -183,11 +175,7 @@ impl<B: ModelKernels, C: CheckpointStrategy> ModelKernels for Autodiff<B, C> {
         unreachable!("{FIRST_ORDER}")
     }
 
-    fn rms_norm(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        epsilon: f64,
-    ) -> FloatTensor<Self> {
+    fn rms_norm(x: FloatTensor<Self>, gamma: FloatTensor<Self>, epsilon: f64) -> FloatTensor<Self> {
         rms_norm::tracked::<B, C>(x, gamma, epsilon)
     }
 

@@ -60,7 +60,8 @@ impl Row<'_> {
         let (whole, weighted) = self.sums(logits, inverse, shift);
         let edge = self.edge(whole);
         let kept = |exponential: f32| if exponential < edge { 0.0 } else { f64::from(exponential) };
-        let support = if edge > 0.0 { self.exponentials.iter().map(|e| kept(*e)).sum() } else { whole };
+        let support =
+            if edge > 0.0 { self.exponentials.iter().map(|e| kept(*e)).sum() } else { whole };
         let threshold = support * f64::from(uniform);
         let (mut cumulated, mut token) = (0.0, None);
         for (id, exponential) in self.exponentials.iter().enumerate() {
