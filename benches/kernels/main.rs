@@ -141,7 +141,7 @@ impl Clock {
                 let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
                 let spent = |thread: std::fs::DirEntry| {
                     let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-                    text.split_whitespace().next()?.parse().ok()
+                    text.split_whitespace().next()?.parse::<u64>().ok()
                 };
                 Duration::from_nanos(threads.filter_map(spent).sum())
             }

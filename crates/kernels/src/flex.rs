@@ -28,9 +28,18 @@ pub(crate) const LANES: usize = 16;
 const NUMBERS_A_TASK: usize = 16 * 1024;
 
 /// Runs a loop with the widest vector instructions of this machine.
+///
+/// The closure and what it calls must be `#[inline(always)]`: a function that stays by itself is
+/// compiled for the oldest machine, where a fused multiply-add is a call.
 #[inline(always)]
 pub(crate) fn simd<R>(run: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(run)
+    // Not `pulp::Arch`: it knows these instructions only with a feature that would build burn's
+    // matrix products anew.
+    #[cfg(target_arch = "x86_64")]
+    if let Some(wide) = pulp::x86::V3::try_new() {
+        return wide.vectorize(run);
+    }
+    run()
 }
 
 /// The tensor with its numbers in order and nothing between them.

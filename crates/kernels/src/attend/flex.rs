@@ -31,7 +31,10 @@ pub(crate) fn fused(
     let cost = width * inputs.k.shape[2] / 8;
     let [output] = rows(batch, cost, [width], |range, [output]| {
         for (row, places) in range.zip(output.chunks_exact_mut(width)) {
-            simd(|| inputs.mix(row, places));
+            simd(
+                #[inline(always)]
+                || inputs.mix(row, places),
+            );
         }
     });
     by_token(output, [batch, heads, time, head])
@@ -52,7 +55,10 @@ pub(crate) fn backward(saved: Saved<Flex>, upstream: FloatTensor<Flex>) -> Gradi
         let places = to_q.chunks_exact_mut(of_q).zip(to_k.chunks_exact_mut(of_k));
         let places = places.zip(to_v.chunks_exact_mut(of_k));
         for (row, ((to_q, to_k), to_v)) in range.zip(places) {
-            simd(|| inputs.gradients(row, upstream, [to_q, to_k, to_v]));
+            simd(
+                #[inline(always)]
+                || inputs.gradients(row, upstream, [to_q, to_k, to_v]),
+            );
         }
     });
     let keys = |numbers| by_token(numbers, [batch, kv_heads, columns, head]);

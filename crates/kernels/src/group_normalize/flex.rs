@@ -27,7 +27,10 @@ pub(crate) fn fused(
     let [advantages, statistics] =
         rows(groups, size, [size, 3], |range, [advantages, statistics]| {
             let part = Part { inputs, size, groups: range };
-            simd(|| part.normalize(rule, advantages, statistics));
+            simd(
+                #[inline(always)]
+                || part.normalize(rule, advantages, statistics),
+            );
         });
     (tensor(advantages, [groups, size]), tensor(statistics, [groups, 3]))
 }

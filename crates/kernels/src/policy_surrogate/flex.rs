@@ -28,7 +28,10 @@ pub(crate) fn fused(
     let inputs = inputs.each_ref().map(numbers);
     let outputs = rows(inputs[0].len(), 1, [1; 4], |range, outputs| {
         let inputs = inputs.map(|input| &input[range.clone()]);
-        simd(|| by_kind(inputs, outputs, rule));
+        simd(
+            #[inline(always)]
+            || by_kind(inputs, outputs, rule),
+        );
     });
     let [loss, derivative, ratio, clip] = outputs.map(|output| tensor(output, shape.clone()));
     (loss, derivative, ratio, clip)
@@ -50,27 +53,53 @@ fn by_kind(inputs: Inputs<'_>, outputs: [&mut [f32]; 4], rule: SurrogateRule) {
     };
     match rule.kind {
         SurrogateKind::Clipped { dual_clip: None, .. } => {
-            each_token(inputs, outputs, limit, |ratio, a, _| clipped(ratio, a, low, high));
+            each_token(
+                inputs,
+                outputs,
+                limit,
+                #[inline(always)]
+                |ratio, a, _| clipped(ratio, a, low, high),
+            );
         }
         SurrogateKind::Clipped { dual_clip: Some(cap), .. } => {
             let cap = cap as f32;
-            each_token(inputs, outputs, limit, |ratio, a, _| {
-                capped(clipped(ratio, a, low, high), a, cap)
-            });
+            each_token(
+                inputs,
+                outputs,
+                limit,
+                #[inline(always)]
+                |ratio, a, _| capped(clipped(ratio, a, low, high), a, cap),
+            );
         }
         SurrogateKind::Aspo { cap, .. } => {
             let cap = cap as f32;
-            each_weight(inputs, outputs, limit, |ratio, a, _| aspo(ratio, a, low, high, cap));
+            each_weight(
+                inputs,
+                outputs,
+                limit,
+                #[inline(always)]
+                |ratio, a, _| aspo(ratio, a, low, high, cap),
+            );
         }
         SurrogateKind::Cispo { .. } => {
-            each_weight(inputs, outputs, limit, |ratio, a, logprob| {
-                cispo(ratio, a, logprob, low, high)
-            });
+            each_weight(
+                inputs,
+                outputs,
+                limit,
+                #[inline(always)]
+                |ratio, a, logprob| cispo(ratio, a, logprob, low, high),
+            );
         }
-        SurrogateKind::Sapo { .. } => each_token(inputs, outputs, limit, |ratio, a, _| {
-            let gate = sigmoid(sapo_exponent(ratio, a, low, high));
-            sapo(ratio, gate, a, low, high)
-        }),
+        SurrogateKind::Sapo { .. } => each_token(
+            inputs,
+            outputs,
+            limit,
+            #[inline(always)]
+            |ratio, a, _| {
+                let gate = sigmoid(sapo_exponent(ratio, a, low, high));
+                sapo(ratio, gate, a, low, high)
+            },
+        ),
     }
 }
 
@@ -84,11 +113,16 @@ fn each_token(
 ) {
     match limit {
         None => each_weight(inputs, outputs, None, formula),
-        Some(limit) => blocks(inputs, outputs, |logprob, difference, a| {
-            let within = limited(difference, limit);
-            let ratio = exp(within);
-            (held(formula(ratio, a, logprob), difference, within), ratio)
-        }),
+        Some(limit) => blocks(
+            inputs,
+            outputs,
+            #[inline(always)]
+            |logprob, difference, a| {
+                let within = limited(difference, limit);
+                let ratio = exp(within);
+                (held(formula(ratio, a, logprob), difference, within), ratio)
+            },
+        ),
     }
 }
 
@@ -101,10 +135,15 @@ fn each_weight(
     formula: impl Fn(f32, f32, f32) -> TokenLoss<f32>,
 ) {
     let limit = limit.unwrap_or(f32::INFINITY);
-    blocks(inputs, outputs, |logprob, difference, a| {
-        let ratio = exp(limited(difference, limit));
-        (formula(ratio, a, logprob), ratio)
-    });
+    blocks(
+        inputs,
+        outputs,
+        #[inline(always)]
+        |logprob, difference, a| {
+            let ratio = exp(limited(difference, limit));
+            (formula(ratio, a, logprob), ratio)
+        },
+    );
 }
 
 /// The loop: log-probability, log-ratio and advantage of each token, all 0 where masked, whatever

@@ -92,8 +92,14 @@ pub(crate) mod flex {
         let [ratio, clip, mask] = [&ratio, &clip, &mask].map(numbers);
         let parts = ratio.par_chunks(TOKENS).zip(clip.par_chunks(TOKENS));
         let parts = parts.zip(mask.par_chunks(TOKENS)).with_min_len(4);
-        let parts: Vec<[f64; 7]> =
-            parts.map(|((ratio, clip), mask)| simd(|| sums(ratio, clip, mask))).collect();
+        let parts: Vec<[f64; 7]> = parts
+            .map(|((ratio, clip), mask)| {
+                simd(
+                    #[inline(always)]
+                    || sums(ratio, clip, mask),
+                )
+            })
+            .collect();
         let mut totals = [0.0f64; 7];
         for part in parts {
             totals.iter_mut().zip(part).for_each(|(total, part)| *total += part);

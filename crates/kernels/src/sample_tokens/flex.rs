@@ -31,7 +31,10 @@ pub(crate) fn fused(
     let drawn = logits.par_chunks(vocabulary.max(1)).zip(uniforms).map_init(
         || (vec![0.0; vocabulary], Vec::new()),
         |(exponentials, sorted), (row, uniform)| {
-            simd(|| Row { exponentials, sorted, rule }.draw(row, *uniform))
+            simd(
+                #[inline(always)]
+                || Row { exponentials, sorted, rule }.draw(row, *uniform),
+            )
         },
     );
     let drawn: Vec<(usize, [f32; 3])> = drawn.collect();

@@ -32,7 +32,10 @@ pub(crate) fn fused(
     let [output] = rows(count, vocabulary, [3], |range, [output]| {
         for (row, places) in range.zip(output.chunks_exact_mut(3)) {
             let row_logits = &logits[row * vocabulary..(row + 1) * vocabulary];
-            let sums = simd(|| RowSums::of(row_logits, inverse));
+            let sums = simd(
+                #[inline(always)]
+                || RowSums::of(row_logits, inverse),
+            );
             let log_sum = sums.sum.ln();
             places[0] = row_logits[targets[row]] * inverse - sums.largest - log_sum;
             places[1] = log_sum - sums.weighted / sums.sum;
@@ -117,7 +120,10 @@ pub(crate) fn backward(saved: Saved<Flex>, upstream: FloatTensor<Flex>) -> Float
             }
             let [entropy, lse] = [output[row * 3 + 1], output[row * 3 + 2]];
             let row = RowGradient { inverse, lse, entropy, to, target: targets[row], row };
-            simd(|| row.write(logits, places));
+            simd(
+                #[inline(always)]
+                || row.write(logits, places),
+            );
         }
     });
     tensor(whole, [count, vocabulary])
