@@ -209,7 +209,7 @@ fn run(
         mask,
         advantages.clone().into_linear_view(),
         statistics.clone().into_buffer_arg(),
-        group / vector as usize,
+        group / vector,
         scalar(ddof(rule).into(), dtype),
         scalar(epsilon.into(), dtype),
         scalar(rule.focal_gamma.into(), dtype),

@@ -190,7 +190,7 @@ fn run(inputs: [CubeTensor; 4], outputs: &[CubeTensor; 4], rule: SurrogateRule) 
     let (vector, address) = (vector_size(&all), address_type(&all));
     let client = &outputs[0].client.clone();
     let dtype = outputs[0].dtype;
-    let units = outputs[0].meta.num_elements() / vector as usize;
+    let units = outputs[0].meta.num_elements() / vector;
     let dim = CubeDim::new(client, units);
     let count = calculate_cube_count_elemwise(client, units, dim);
     let elements = [&inputs[0], &inputs[1], &inputs[2], &inputs[3], &outputs[0]];
