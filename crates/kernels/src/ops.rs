@@ -9,14 +9,16 @@
 #![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
 
 use burn::backend::{
-    Autodiff, Backend,
+    Autodiff, AutodiffBackend, Backend,
     autodiff::checkpoint::strategy::CheckpointStrategy,
     backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
 
 use crate::group_normalize::{self, GroupNormalization};
+use crate::linear_token_logprobs;
 use crate::policy_surrogate::{self, SurrogateRule};
+use crate::sample_tokens::{self, SamplingRule};
 use crate::token_logprobs;
 
 /// The shapes of outputs, for the queue of fused operations. A Cube kernel stays one kernel there.
@@ -101,11 +103,78 @@ pub trait TokenKernels: Backend {
         let saved = token_logprobs::Saved { logits, targets, output, temperature };
         token_logprobs::gradient::<Self>(saved, upstream)
     }
+
+    /// `[N, D]` hidden states, `[D, V]` head and `[N]` targets -> `[N, 3]` as `token_logprobs`.
+    #[fusion(default)]
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::reference::<Self>(hidden, head, targets, temperature)
+    }
+
+    /// `[N, V]` logits and `[N]` uniform numbers -> (`[N]` tokens, `[N, 3]` scores).
+    #[fusion(default)]
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::reference::<Self>(logits, uniforms, rule)
+    }
 }
 // ANCHOR_END: trait
 
 #[cfg(feature = "flex")]
-impl TokenKernels for burn::backend::Flex {}
+impl TokenKernels for burn::backend::Flex {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::flex::fused(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::flex::fused(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::flex::fused(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::flex::backward(saved, upstream)
+    }
+
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::flex::fused(logits, uniforms, rule)
+    }
+}
 
 #[cfg(feature = "ndarray")]
 impl TokenKernels for burn::backend::NdArray {}
@@ -188,5 +257,25 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         _temperature: f32,
     ) -> FloatTensor<Self> {
         unreachable!("gradients are first order")
+    }
+
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::tracked::<B, C>(hidden, head, targets, temperature)
+    }
+
+    // Drawing has no gradient.
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        let (tokens, scores) =
+            B::sample_tokens(logits.into_primitive(), uniforms.into_primitive(), rule);
+        (tokens, <Self as AutodiffBackend>::from_inner(scores))
     }
 }

@@ -18,7 +18,9 @@ use crate::ops::TokenKernels;
 
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
-#[cfg(any(feature = "cube", test))]
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+#[cfg(any(feature = "cube", feature = "flex", test))]
 pub(crate) mod formula;
 mod reference;
 

@@ -20,6 +20,8 @@ use crate::primitive::{accumulate, dims2};
 
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
 
 /// Below this a shifted logit has probability 0 in `f32`; `0 * -inf` would be NaN in the entropy.
 const FLOOR: f32 = -1e30;
@@ -35,6 +37,15 @@ pub struct TokenLogprobs {
     pub log_sum_exp: Tensor<1>,
 }
 
+impl TokenLogprobs {
+    /// From the three columns of the operation's output.
+    pub(crate) fn of_columns(output: Tensor<2>) -> Self {
+        let [rows, _] = output.dims();
+        let column = |i| output.clone().narrow(1, i, 1).reshape([rows]);
+        Self { logprobs: column(0), entropies: column(1), log_sum_exp: column(2) }
+    }
+}
+
 /// Scores one token a row: log-probability, entropy and log-sum-exp at a temperature.
 ///
 /// ```text
@@ -48,7 +59,8 @@ pub struct TokenLogprobs {
 /// ```
 ///
 /// Computed in `f32` whatever the logits are (`f64` stays `f64`). A logit of `-inf` has probability
-/// 0 and no gradient. All three outputs are differentiable in the logits.
+/// 0 and no gradient; a NaN anywhere in a row makes all three numbers of the row NaN. All three
+/// outputs are differentiable in the logits.
 ///
 /// # Shapes
 /// - `logits`: `[N, V]`
@@ -56,9 +68,9 @@ pub struct TokenLogprobs {
 /// - output: three times `[N]`
 ///
 /// # Panics
-/// If the shapes disagree or the temperature is not positive. Target ids are *not* checked here
-/// (that would wait for the device): check them on the host before uploading, as the engine and the
-/// trainer do, because gathers on a GPU read out of bounds silently.
+/// If the shapes disagree or the temperature is not positive; on the CPU also if a target is not
+/// below `V`. For a GPU the ids are *not* checked here (that would wait for the device): check them
+/// on the host before uploading, as the engine and the trainer do.
 #[must_use]
 pub fn token_logprobs(
     logits: Tensor<2>,
@@ -77,9 +89,7 @@ pub fn token_logprobs(
         targets.into_dispatch(),
         temperature,
     );
-    let output = Tensor::<2>::from_dispatch(output);
-    let column = |i| output.clone().narrow(1, i, 1).reshape([rows]);
-    TokenLogprobs { logprobs: column(0), entropies: column(1), log_sum_exp: column(2) }
+    TokenLogprobs::of_columns(Tensor::from_dispatch(output))
 }
 
 /// The body for every backend.

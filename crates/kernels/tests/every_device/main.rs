@@ -5,8 +5,11 @@
 
 mod agreement;
 mod group_normalize;
+mod linear_token_logprobs;
 mod policy_surrogate;
+mod sample_tokens;
 mod token_logprobs;
+mod transformer;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
