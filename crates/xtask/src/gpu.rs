@@ -8,12 +8,12 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cargo_metadata::{Artifact, Message, TargetKind};
+use cargo_metadata::{Artifact, Message, MetadataCommand};
 
 /// Tests that compare devices with each other, by target name.
 const TESTS: [&str; 1] = ["every_device"];
-/// Benchmarks of what runs on a device, by target name.
-const BENCHES: [&str; 4] = ["decode", "end_to_end", "surrogate", "training_step"];
+/// The package whose benchmarks go along.
+const BENCHES: &str = "fireproof-benches";
 
 /// How the folder for a GPU machine is made.
 #[derive(Debug)]
@@ -51,6 +51,9 @@ pub enum GpuError {
         /// Its exit status.
         status: std::process::ExitStatus,
     },
+    /// The workspace could not be read.
+    #[error(transparent)]
+    Workspace(#[from] cargo_metadata::Error),
     /// Cargo built none of the tests and benchmarks.
     #[error("cargo built no tests and benchmarks")]
     Nothing,
@@ -116,8 +119,8 @@ fn cargo(wanted: &GpuFolder, arguments: &[&str]) -> Result<Command, GpuError> {
     for name in TESTS {
         command.args(["--test", name]);
     }
-    for name in BENCHES {
-        command.args(["--bench", name]);
+    for name in benches(&wanted.root)? {
+        command.args(["--bench", &name]);
     }
     if let Some(config) = &wanted.llvm_config {
         let data = wanted.root.join("target/stand-in-llvm");
@@ -125,6 +128,14 @@ fn cargo(wanted: &GpuFolder, arguments: &[&str]) -> Result<Command, GpuError> {
         command.env("XDG_DATA_HOME", data);
     }
     Ok(command)
+}
+
+/// The benchmarks of the workspace's own package for them, by target name.
+fn benches(root: &Path) -> Result<Vec<String>, GpuError> {
+    let metadata = MetadataCommand::new().current_dir(root).no_deps().exec()?;
+    let package = metadata.packages.into_iter().find(|package| package.name.as_str() == BENCHES);
+    let targets = package.into_iter().flat_map(|package| package.targets);
+    Ok(targets.filter(|target| target.is_bench()).map(|target| target.name).collect())
 }
 
 /// Builds the programs in release mode.
@@ -158,7 +169,7 @@ fn build(wanted: &GpuFolder) -> Result<Vec<Program>, GpuError> {
 fn program(artifact: &Artifact) -> Option<Program> {
     let path = artifact.executable.as_ref()?.as_std_path().to_owned();
     let target = artifact.target.name.as_str();
-    let name = if artifact.target.kind.contains(&TargetKind::Bench) {
+    let name = if artifact.target.is_bench() {
         format!("benches/{target}")
     } else {
         // The package's folder: `.../crates/kernels/Cargo.toml`.
@@ -212,6 +223,14 @@ mod tests {
         let found = program(&artifact("bench", "decode", "/t/decode-2e")).unwrap();
         assert_eq!(found.name, "benches/decode");
         assert_eq!(program(&artifact("lib", "fireproof_kernels", "")), None);
+    }
+
+    #[test]
+    fn the_benchmarks_are_those_of_their_package() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let found = benches(&root).unwrap();
+        assert!(found.contains(&"training_step".to_owned()), "{found:?}");
+        assert!(!found.contains(&"estimators".to_owned()), "a bench of another crate: {found:?}");
     }
 
     #[test]
