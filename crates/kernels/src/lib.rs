@@ -71,6 +71,7 @@ pub use policy_surrogate::PolicySurrogate;
 pub use policy_surrogate::SurrogateKind;
 pub use policy_surrogate::SurrogateRule;
 pub use policy_surrogate::policy_surrogate;
+pub use policy_surrogate::totals::surrogate_totals;
 pub use rms_norm::rms_norm;
 pub use rotate::rotate;
 pub use sample_tokens::SampledTokens;

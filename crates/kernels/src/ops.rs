@@ -81,6 +81,16 @@ pub trait TokenKernels: Backend {
         policy_surrogate::reference::<Self>(logprobs, behaviour, advantages, mask, rule)
     }
 
+    /// `[B, T]` ratios, clip codes and mask -> `[7]` sums.
+    #[fusion(default)]
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        policy_surrogate::totals::reference::<Self>(ratio, clip, mask)
+    }
+
     /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
     #[fusion(meta = |logits, _targets, _temperature| fusion::columns(logits, 3))]
     fn token_logprobs(
@@ -146,6 +156,14 @@ impl TokenKernels for burn::backend::Flex {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::flex::fused(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        policy_surrogate::totals::flex::fused(ratio, clip, mask)
     }
 
     fn token_logprobs(
@@ -239,6 +257,16 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::tracked::<B, C>(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    // Sums of constants.
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let [ratio, clip, mask] = [ratio, clip, mask].map(|t| t.into_primitive());
+        <Self as AutodiffBackend>::from_inner(B::surrogate_totals(ratio, clip, mask))
     }
 
     fn token_logprobs(

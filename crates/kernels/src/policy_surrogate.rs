@@ -23,6 +23,7 @@ pub(crate) mod flex;
 #[cfg(any(feature = "cube", feature = "flex", test))]
 pub(crate) mod formula;
 mod reference;
+pub(crate) mod totals;
 
 pub(crate) use reference::reference;
 

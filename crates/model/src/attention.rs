@@ -2,7 +2,8 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
+use fireproof_kernels::attend;
 
 use crate::cache::LayerCache;
 use crate::rotary::Angles;
@@ -50,25 +51,10 @@ impl Attention {
             Some((cache, start)) => cache.write(k, v, start),
             None => (k, v),
         };
-        let mixed = attend(q, k, v, context.bias);
-        let [_, heads, _, head] = mixed.dims();
+        let [_, heads, _, head] = q.dims();
+        let mixed = attend(q, k, v, context.bias.clone(), 1.0 / (head as f64).sqrt());
         self.o_proj.forward(mixed.swap_dims(1, 2).reshape([tokens, heads * head]))
     }
-}
-
-/// `softmax(q k^T / sqrt(d) + bias) v`, query heads `[B, H, T, d]` in groups over the key heads.
-///
-/// The queries that share a key head are stacked as rows of one product, so keys and values are
-/// never repeated.
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, bias: &Tensor<4>) -> Tensor<4> {
-    let [batch, heads, time, head] = q.dims();
-    let [_, kv_heads, columns, _] = k.dims();
-    let rows = heads / kv_heads * time;
-    let scale = 1.0 / (head as f64).sqrt();
-    let scores = (q * scale).reshape([batch, kv_heads, rows, head]).matmul(k.swap_dims(2, 3));
-    let scores = scores.reshape([batch, heads, time, columns]) + bias.clone();
-    let weights = activation::softmax(scores, 3).reshape([batch, kv_heads, rows, columns]);
-    weights.matmul(v).reshape([batch, heads, time, head])
 }
 
 /// The bias that hides later tokens from earlier ones, `[1, 1, T, T]`.

@@ -10,6 +10,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use fireproof_kernels::rotate;
 
 /// Cosines and sines of every position, `[context, d/2]`.
 #[derive(Module, Debug)]
@@ -55,14 +56,7 @@ impl Rotary {
 impl Angles {
     /// Rotates `[B, H, T, d]`.
     pub(crate) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
-        let half = x.dims()[3] / 2;
-        let first = x.clone().narrow(3, 0, half);
-        let second = x.narrow(3, half, half);
-        let turned = [
-            first.clone() * self.cos.clone() - second.clone() * self.sin.clone(),
-            second * self.cos.clone() + first * self.sin.clone(),
-        ];
-        Tensor::cat(turned.to_vec(), 3)
+        rotate(x, self.cos.clone(), self.sin.clone())
     }
 }
 

@@ -6,7 +6,8 @@
 
 use burn::module::Module;
 use burn::nn::{Linear, RmsNorm};
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use fireproof_kernels::{rms_norm, swiglu};
 use serde::{Deserialize, Serialize};
 
 use crate::attention::{Attention, Context, causal_bias};
@@ -180,17 +181,21 @@ struct Mlp {
 
 impl Block {
     fn forward(&self, x: Tensor<2>, time: usize, context: Context<'_>) -> Tensor<2> {
-        let normed = self.input_layernorm.forward(x.clone());
-        let x = x + self.self_attn.forward(normed, time, context);
-        let normed = self.post_attention_layernorm.forward(x.clone());
-        x + self.mlp.forward(normed)
+        let attended = normed(&self.input_layernorm, x.clone());
+        let x = x + self.self_attn.forward(attended, time, context);
+        let gated = normed(&self.post_attention_layernorm, x.clone());
+        x + self.mlp.forward(gated)
     }
+}
+
+fn normed(norm: &RmsNorm, x: Tensor<2>) -> Tensor<2> {
+    rms_norm(x, norm.gamma.val(), norm.epsilon)
 }
 
 impl Mlp {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate = activation::silu(self.gate_proj.forward(x.clone()));
-        self.down_proj.forward(gate * self.up_proj.forward(x))
+        let gate = self.gate_proj.forward(x.clone());
+        self.down_proj.forward(swiglu(gate, self.up_proj.forward(x)))
     }
 }
 
@@ -217,7 +222,7 @@ impl Transformer {
             let cache = caches.as_mut().map(|(layers, start)| (&mut layers[index], *start));
             x = block.forward(x, time, Context { angles: &angles, bias, cache });
         }
-        self.norm.forward(x)
+        normed(&self.norm, x)
     }
 
     /// `n` empty layers for a batch of `[B, capacity]`.

@@ -2,8 +2,8 @@
 
 use std::fmt::Debug;
 
-use burn::tensor::{Int, Tensor, activation};
-use fireproof_kernels::token_logprobs;
+use burn::tensor::{Int, Tensor};
+use fireproof_kernels::{SampledTokens, SamplingRule, sample_tokens, token_logprobs};
 use fireproof_trajectory::SamplingParams;
 
 /// One token a row.
@@ -40,16 +40,9 @@ pub struct Greedy;
 
 impl Sampler for Categorical {
     fn sample(&self, logits: Tensor<2>, uniforms: Tensor<1>) -> Sampled {
-        let [rows, vocabulary] = logits.dims();
-        let probabilities = activation::softmax(logits.clone() / self.temperature, 1);
-        let cumulated = probabilities.cumsum(1);
-        let whole = cumulated.clone().narrow(1, vocabulary - 1, 1);
-        let threshold = whole * uniforms.reshape([rows, 1]);
-        let below = cumulated.lower_equal(threshold).int().sum_dim(1).reshape([rows]);
-        // Rounding could let the product reach the whole.
-        let tokens = below.clamp_max(vocabulary as i32 - 1);
-        let scored = token_logprobs(logits, tokens.clone(), self.temperature);
-        Sampled { tokens, logprobs: scored.logprobs, entropies: scored.entropies }
+        let drawn = sample_tokens(logits, uniforms, SamplingRule::at(self.temperature));
+        let SampledTokens { tokens, logprobs, entropies, .. } = drawn;
+        Sampled { tokens, logprobs, entropies }
     }
 }
 

@@ -33,8 +33,8 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) as u32).wrapping_shl(23))
 }
 
-/// The natural logarithm of a positive normal number, within 2 units in the last place; infinite at
-/// infinity.
+/// The natural logarithm within 2 units in the last place; that of 0 and of numbers below the normal
+/// ones is minus infinity, that of a NaN and of a negative number NaN.
 ///
 /// `x = 2^n m` with `m` from `sqrt(1/2)` to `sqrt(2)`; `log m` by Cephes' polynomial.
 #[inline(always)]
@@ -57,7 +57,9 @@ pub(crate) fn log(x: f32) -> f32 {
     let tail = n.mul_add(-2.121_944_4e-4, p * m * square);
     let tail = square.mul_add(-0.5, tail);
     let whole = n.mul_add(0.693_359_4, m + tail);
-    if x == f32::INFINITY { x } else { whole }
+    let whole = if x == f32::INFINITY { x } else { whole };
+    let whole = if x < f32::MIN_POSITIVE { f32::NEG_INFINITY } else { whole };
+    if x >= 0.0 { whole } else { f32::NAN }
 }
 
 /// `1 / (1 + e^-x)`.
@@ -90,6 +92,8 @@ mod tests {
             assert!((f64::from(log(x)) - exact).abs() <= 1.2e-7 * exact.abs().max(0.5), "{x}");
         }
         assert_eq!([log(1.0), log(f32::INFINITY)], [0.0, f32::INFINITY]);
+        assert_eq!(log(0.0), f32::NEG_INFINITY);
+        assert!(log(f32::NAN).is_nan() && log(-1.0).is_nan());
     }
 
     #[test]
