@@ -70,7 +70,8 @@ impl TokenLogprobs {
 /// # Panics
 /// If the shapes disagree or the temperature is not positive; on the CPU also if a target is not
 /// below `V`. For a GPU the ids are *not* checked here (that would wait for the device): check them
-/// on the host before uploading, as the engine and the trainer do.
+/// on the host before uploading, as the engine and the trainer do. An id that slips through reads
+/// nothing elsewhere there: its log-probability is below `-1e29`.
 #[must_use]
 pub fn token_logprobs(
     logits: Tensor<2>,

@@ -109,6 +109,7 @@ fn weighted<A: Float>(rho: A, right: bool, #[comptime] estimator: Estimator) -> 
     select(right, coefficient, -coefficient) / divisor
 }
 
+// ANCHOR: kernel
 #[cube(launch, address_type = "dynamic")]
 fn group_normalize_kernel<R: Float, C: Float, M: Float, A: Float, N: Size>(
     rewards: LinearView<'_, Vector<R, N>>,
@@ -160,7 +161,9 @@ fn group_normalize_kernel<R: Float, C: Float, M: Float, A: Float, N: Size>(
         advantages.write(i, advantage);
     }
 }
+// ANCHOR_END: kernel
 
+// ANCHOR: launch
 /// The operation in one launch. Inputs may be strided or broadcast views.
 pub(crate) fn launch(
     rewards: CubeTensor,
@@ -209,7 +212,7 @@ fn run(
         mask,
         advantages.clone().into_linear_view(),
         statistics.clone().into_buffer_arg(),
-        group / vector as usize,
+        group / vector,
         scalar(ddof(rule).into(), dtype),
         scalar(epsilon.into(), dtype),
         scalar(rule.focal_gamma.into(), dtype),
@@ -218,3 +221,4 @@ fn run(
         elements,
     );
 }
+// ANCHOR_END: launch

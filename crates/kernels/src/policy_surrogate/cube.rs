@@ -27,17 +27,26 @@ enum Formula {
     Sapo,
 }
 
-/// The settings of a formula, in its order.
+/// The settings of a formula, in its order, and the limit of the log-ratio.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
 struct Settings<A: Float> {
     first: A,
     second: A,
     third: A,
+    limit: A,
+}
+
+/// Everything about one token: what the surrogate makes of it, and its ratio.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Token<A: Float> {
+    token: TokenLoss<A>,
+    ratio: A,
 }
 
 #[cube]
-fn token<A: Float>(
+fn formula_of<A: Float>(
     ratio: A,
     advantage: A,
     logprob: A,
@@ -61,6 +70,27 @@ fn token<A: Float>(
 /// Does a limit on the log-ratio take the gradient away? Not where a weight carries none.
 fn holds(formula: Formula) -> bool {
     matches!(formula, Formula::Clipped | Formula::DualClipped | Formula::Sapo)
+}
+
+#[cube]
+fn token<A: Float>(
+    log_ratio: A,
+    advantage: A,
+    logprob: A,
+    settings: Settings<A>,
+    #[comptime] formula: Formula,
+    #[comptime] is_limited: bool,
+) -> Token<A> {
+    let exponent =
+        if comptime!(is_limited) { limited::<A>(log_ratio, settings.limit) } else { log_ratio };
+    let ratio = exponent.exp();
+    let free = formula_of::<A>(ratio, advantage, logprob, settings, formula);
+    let one = if comptime!(is_limited && holds(formula)) {
+        held::<A>(free, log_ratio, exponent)
+    } else {
+        free
+    };
+    Token::<A> { token: without_advantage::<A>(one, advantage), ratio }
 }
 
 #[cube(launch, address_type = "dynamic")]
@@ -89,6 +119,7 @@ fn policy_surrogate_kernel<L: Float, B: Float, D: Float, M: Float, A: Float, N: 
         first: first.get::<A>(),
         second: second.get::<A>(),
         third: third.get::<A>(),
+        limit: limit.get::<A>(),
     };
     let logprobs = Vector::<A, N>::cast_from(logprobs.read(position));
     let behaviour = Vector::<A, N>::cast_from(behaviour.read(position));
@@ -98,32 +129,18 @@ fn policy_surrogate_kernel<L: Float, B: Float, D: Float, M: Float, A: Float, N: 
     let mut derivative = Vector::<A, N>::empty();
     let mut ratio = Vector::<A, N>::empty();
     let mut clip = Vector::<A, N>::empty();
-
     #[unroll]
     for lane in 0..N::value() {
         // What stands at masked places is replaced before anything is computed from it.
         let outside = mask.extract(lane) <= M::new(0.0);
-        let zero = A::new(0.0);
-        let logprob = select(outside, zero, logprobs.extract(lane));
-        let advantage = select(outside, zero, advantages.extract(lane));
-        let log_ratio = select(outside, zero, logprob - behaviour.extract(lane));
-        let exponent = if comptime!(is_limited) {
-            limited::<A>(log_ratio, limit.get::<A>())
-        } else {
-            log_ratio
-        };
-        let r = exponent.exp();
-        let one = token::<A>(r, advantage, logprob, settings, formula);
-        let one = if comptime!(is_limited && holds(formula)) {
-            held::<A>(one, log_ratio, exponent)
-        } else {
-            one
-        };
-        let one = without_advantage::<A>(one, advantage);
-        loss.insert(lane, one.loss);
-        derivative.insert(lane, one.derivative);
-        ratio.insert(lane, r);
-        clip.insert(lane, one.clip);
+        let logprob = select(outside, A::new(0.0), logprobs.extract(lane));
+        let advantage = select(outside, A::new(0.0), advantages.extract(lane));
+        let log_ratio = select(outside, A::new(0.0), logprob - behaviour.extract(lane));
+        let one = token::<A>(log_ratio, advantage, logprob, settings, formula, is_limited);
+        loss.insert(lane, one.token.loss);
+        derivative.insert(lane, one.token.derivative);
+        ratio.insert(lane, one.ratio);
+        clip.insert(lane, one.token.clip);
     }
     losses.write(position, loss);
     derivatives.write(position, derivative);
@@ -173,7 +190,7 @@ fn run(inputs: [CubeTensor; 4], outputs: &[CubeTensor; 4], rule: SurrogateRule) 
     let (vector, address) = (vector_size(&all), address_type(&all));
     let client = &outputs[0].client.clone();
     let dtype = outputs[0].dtype;
-    let units = outputs[0].meta.num_elements() / vector as usize;
+    let units = outputs[0].meta.num_elements() / vector;
     let dim = CubeDim::new(client, units);
     let count = calculate_cube_count_elemwise(client, units, dim);
     let elements = [&inputs[0], &inputs[1], &inputs[2], &inputs[3], &outputs[0]];

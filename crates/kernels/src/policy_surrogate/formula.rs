@@ -61,7 +61,7 @@ mod plain {
 
 /// What a surrogate makes of one token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "cube", derive(CubeType))]
+#[cfg_attr(feature = "cube", derive(CubeType), expand(derive(Clone, Copy)))]
 pub(crate) struct TokenLoss<F: Float> {
     /// The loss.
     pub(crate) loss: F,

@@ -13,7 +13,7 @@ use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 
 use super::{FLOOR, Saved};
-use crate::launch::{address_type, element, empty, scalar};
+use crate::launch::{address_type, element, empty, scalar, vector_size};
 use crate::primitive::{accumulate_dtype, dims2};
 
 /// Units of a cube, over all of its rows.
@@ -61,32 +61,15 @@ fn extended<A: Float>(partial: Partial<A>, z: A) -> Partial<A> {
     }
 }
 
-#[cube(launch, address_type = "dynamic")]
-fn token_logprobs_kernel<L: Float, I: Int, A: Float>(
-    logits: &Tensor<L>,
-    targets: &[I],
-    output: &mut [A],
-    temperature: InputScalar,
+/// The partial results of a row's units as one, in the first of their slots.
+#[cube]
+fn reduced<A: Float>(
+    partial: Partial<A>,
     #[comptime] units: usize,
     #[comptime] rows_a_cube: usize,
-    #[define(L, I, A)] _dtypes: [ElemType; 3],
-) {
+) -> Partial<A> {
     let unit = UNIT_POS_X as usize;
     let slot = UNIT_POS_Y as usize * units + unit;
-    let row = CUBE_POS * rows_a_cube + UNIT_POS_Y as usize;
-    let rows = logits.shape(0);
-    let columns = logits.shape(1);
-    let stride = logits.stride(1);
-    let start = min(row, rows - 1) * logits.stride(0);
-    let temperature = temperature.get::<A>();
-
-    let mut partial =
-        Partial::<A> { largest: A::new(FLOOR), sum: A::new(0.0), weighted: A::new(0.0) };
-    for column in range_stepped(unit, columns, units) {
-        let z = A::cast_from(logits[start + column * stride]) / temperature;
-        partial = extended::<A>(partial, z);
-    }
-
     let mut largest = Shared::<[A]>::new_slice(comptime!(units * rows_a_cube));
     let mut sum = Shared::<[A]>::new_slice(comptime!(units * rows_a_cube));
     let mut weighted = Shared::<[A]>::new_slice(comptime!(units * rows_a_cube));
@@ -113,40 +96,73 @@ fn token_logprobs_kernel<L: Float, I: Int, A: Float>(
         sync_cube();
         half /= 2;
     }
+    Partial::<A> { largest: largest[slot], sum: sum[slot], weighted: weighted[slot] }
+}
+
+#[cube(launch, address_type = "dynamic")]
+fn token_logprobs_kernel<L: Float, I: Int, A: Float, N: Size>(
+    logits: &Tensor<Vector<L, N>>,
+    targets: &[I],
+    output: &mut [A],
+    inverse_temperature: InputScalar,
+    #[comptime] units: usize,
+    #[comptime] rows_a_cube: usize,
+    #[define(L, I, A)] _dtypes: [ElemType; 3],
+) {
+    let row = CUBE_POS * rows_a_cube + UNIT_POS_Y as usize;
+    let (rows, columns) = (logits.shape(0), logits.shape(1));
+    let stride = logits.stride(1);
+    // Units beyond the last row go along, for every unit takes part in the merging.
+    let start = min(row, rows - 1) * logits.stride(0);
+    let inverse = inverse_temperature.get::<A>();
+    let unit = UNIT_POS_X as usize;
+
+    let mut partial =
+        Partial::<A> { largest: A::new(FLOOR), sum: A::new(0.0), weighted: A::new(0.0) };
+    for column in range_stepped(unit * N::value(), columns, units * N::value()) {
+        let read = logits[(start + column * stride) / N::value()];
+        let scaled = Vector::<A, N>::cast_from(read);
+        #[unroll]
+        for lane in 0..N::value() {
+            partial = extended::<A>(partial, scaled.extract(lane) * inverse);
+        }
+    }
+    let whole = reduced::<A>(partial, units, rows_a_cube);
 
     if unit == 0 && row < rows {
-        let log_sum = sum[slot].ln();
         let target = usize::cast_from(targets[row]);
-        let z = A::cast_from(logits[start + min(target, columns - 1) * stride]) / temperature;
+        let place = start + min(target, columns - 1) * stride;
+        let read = logits[place / N::value()];
+        let z = A::cast_from(read.extract_dynamic(place % N::value())) * inverse;
         // A target that does not exist has no probability; nothing is read elsewhere for it.
-        let shifted = select(target < columns, z - largest[slot], A::new(FLOOR));
+        let shifted = select(target < columns, z - whole.largest, A::new(FLOOR));
+        let log_sum = whole.sum.ln();
         output[row * 3] = shifted - log_sum;
-        output[row * 3 + 1] = log_sum - weighted[slot] / sum[slot];
-        output[row * 3 + 2] = largest[slot] + log_sum;
+        output[row * 3 + 1] = log_sum - whole.weighted / whole.sum;
+        output[row * 3 + 2] = whole.largest + log_sum;
     }
 }
 
 #[cube(launch, address_type = "dynamic")]
-fn token_logprobs_backward_kernel<L: Float, I: Int, A: Float, U: Float>(
-    logits: &Tensor<L>,
+fn token_logprobs_backward_kernel<L: Float, I: Int, A: Float, U: Float, N: Size>(
+    logits: &Tensor<Vector<L, N>>,
     targets: &[I],
     output: &[A],
     upstream: &Tensor<U>,
-    gradient: &mut [L],
-    temperature: InputScalar,
+    gradient: &mut [Vector<L, N>],
+    inverse_temperature: InputScalar,
     #[comptime] units: usize,
     #[comptime] rows_a_cube: usize,
     #[define(L, I, A, U)] _dtypes: [ElemType; 4],
 ) {
     let row = CUBE_POS * rows_a_cube + UNIT_POS_Y as usize;
-    let rows = logits.shape(0);
-    if row >= rows {
+    if row >= logits.shape(0) {
         terminate!();
     }
     let columns = logits.shape(1);
     let stride = logits.stride(1);
     let start = row * logits.stride(0);
-    let temperature = temperature.get::<A>();
+    let inverse = inverse_temperature.get::<A>();
     let target = usize::cast_from(targets[row]);
     let entropy = output[row * 3 + 1];
     let lse = output[row * 3 + 2];
@@ -155,14 +171,20 @@ fn token_logprobs_backward_kernel<L: Float, I: Int, A: Float, U: Float>(
     let to_entropy = A::cast_from(upstream[from + upstream.stride(1)]);
     let to_lse = A::cast_from(upstream[from + 2 * upstream.stride(1)]);
 
-    for column in range_stepped(UNIT_POS_X as usize, columns, units) {
-        let z = A::cast_from(logits[start + column * stride]) / temperature;
-        // At the floor a probability is 0, and so is its product with the entropy's part.
-        let below = z - lse;
-        let all = select(below < A::new(FLOOR), A::new(FLOOR), below);
-        let dense = all.exp() * (to_lse - to_logprob - (all + entropy) * to_entropy);
-        let hot = select(column == target, to_logprob, A::new(0.0));
-        gradient[row * columns + column] = L::cast_from((dense + hot) / temperature);
+    let unit = UNIT_POS_X as usize;
+    for column in range_stepped(unit * N::value(), columns, units * N::value()) {
+        let read = Vector::<A, N>::cast_from(logits[(start + column * stride) / N::value()]);
+        let mut written = Vector::<A, N>::empty();
+        #[unroll]
+        for lane in 0..N::value() {
+            // At the floor a probability is 0, and so is its product with the entropy's part.
+            let below = read.extract(lane) * inverse - lse;
+            let all = select(below < A::new(FLOOR), A::new(FLOOR), below);
+            let dense = all.exp() * (to_lse - to_logprob - (all + entropy) * to_entropy);
+            let hot = select(column + lane == target, to_logprob, A::new(0.0));
+            written.insert(lane, (dense + hot) * inverse);
+        }
+        gradient[(row * columns + column) / N::value()] = Vector::<L, N>::cast_from(written);
     }
 }
 
@@ -203,10 +225,11 @@ pub(crate) fn launch(logits: CubeTensor, targets: CubeTensor, temperature: f32) 
         count,
         dim,
         address_type(&[&logits, &targets, &output]),
+        vector_size(&[&logits]),
         logits.into_tensor_arg(),
         targets.into_buffer_arg(),
         output.clone().into_buffer_arg(),
-        scalar(temperature.into(), dtype),
+        scalar(1.0 / f64::from(temperature), dtype),
         units,
         rows_a_cube,
         elements,
@@ -231,12 +254,13 @@ pub(crate) fn launch_backward(saved: Saved<CubeBackend>, upstream: CubeTensor) -
         count,
         dim,
         address_type(&[&logits, &targets, &output, &upstream, &gradient]),
+        vector_size(&[&logits, &gradient]),
         logits.into_tensor_arg(),
         targets.into_buffer_arg(),
         output.into_buffer_arg(),
         upstream.into_tensor_arg(),
         gradient.clone().into_buffer_arg(),
-        scalar(temperature.into(), dtype),
+        scalar(1.0 / f64::from(temperature), dtype),
         units,
         rows_a_cube,
         elements,

@@ -107,7 +107,7 @@ fn agree(dtype: DType, case: impl Fn(&Place) -> Outcome) {
 /// A mask with a prefix of valid places in every row; some rows are empty and some full.
 fn ragged([rows, columns]: [usize; 2], seed: u32) -> Vec<f32> {
     let lengths = noise(rows, seed);
-    let length = |row: usize| ((lengths[row] + 1.0) * 0.7 * columns as f32 - 0.2 * columns as f32);
+    let length = |row: usize| (lengths[row] + 1.0) * 0.7 * columns as f32 - 0.2 * columns as f32;
     (0..rows * columns).map(|i| f32::from(((i % columns) as f32) < length(i / columns))).collect()
 }
 
