@@ -16,6 +16,11 @@ use burn::tensor::Tensor;
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, bool_dtype, greater, keep_where};
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+
 /// Larger than any reward that makes sense, for the extremes of masked groups.
 const HUGE: f32 = 3e38;
 

@@ -27,14 +27,26 @@
 //! assert!((logprobs[0] + 2f32.ln()).abs() < 1e-6 && logprobs[1] == 0.0);
 //! ```
 
+mod attend;
 mod device;
+#[cfg(feature = "flex")]
+mod flex;
 mod group_normalize;
+#[cfg(feature = "cube")]
+mod launch;
+mod linear_token_logprobs;
+mod model_ops;
 mod ops;
 mod panic;
 mod policy_surrogate;
 mod primitive;
+mod rms_norm;
+mod rotate;
+mod sample_tokens;
+mod swiglu;
 mod token_logprobs;
 
+pub use attend::attend;
 pub use device::BackendName;
 pub use device::DeviceChoice;
 pub use device::DeviceError;
@@ -48,6 +60,8 @@ pub use group_normalize::GroupEstimator;
 pub use group_normalize::GroupNormalization;
 pub use group_normalize::GroupNormalized;
 pub use group_normalize::group_normalize;
+pub use linear_token_logprobs::linear_token_logprobs;
+pub use model_ops::ModelKernels;
 pub use ops::TokenKernels;
 pub use panic::catch_panic;
 pub use policy_surrogate::CLIP_DUAL;
@@ -58,5 +72,12 @@ pub use policy_surrogate::PolicySurrogate;
 pub use policy_surrogate::SurrogateKind;
 pub use policy_surrogate::SurrogateRule;
 pub use policy_surrogate::policy_surrogate;
+pub use policy_surrogate::totals::surrogate_totals;
+pub use rms_norm::rms_norm;
+pub use rotate::rotate;
+pub use sample_tokens::SampledTokens;
+pub use sample_tokens::SamplingRule;
+pub use sample_tokens::sample_tokens;
+pub use swiglu::swiglu;
 pub use token_logprobs::TokenLogprobs;
 pub use token_logprobs::token_logprobs;

@@ -9,15 +9,35 @@
 #![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
 
 use burn::backend::{
-    Autodiff, Backend,
+    Autodiff, AutodiffBackend, Backend,
     autodiff::checkpoint::strategy::CheckpointStrategy,
     backend_extension,
     tensor::{FloatTensor, IntTensor},
 };
 
 use crate::group_normalize::{self, GroupNormalization};
+use crate::linear_token_logprobs;
 use crate::policy_surrogate::{self, SurrogateRule};
+use crate::sample_tokens::{self, SamplingRule};
 use crate::token_logprobs;
+
+/// The shapes of outputs, for the queue of fused operations. A Cube kernel stays one kernel there.
+#[cfg(feature = "fusion")]
+mod fusion {
+    use burn::backend::fusion::custom::TensorSpec;
+
+    use crate::primitive::accumulate_dtype;
+
+    /// The input's shape in the dtype to accumulate in.
+    pub(super) fn accumulated(input: &TensorSpec) -> TensorSpec {
+        TensorSpec::new(input.shape.clone(), accumulate_dtype(input.dtype).into())
+    }
+
+    /// That many columns for every row of the input.
+    pub(super) fn columns(input: &TensorSpec, count: usize) -> TensorSpec {
+        TensorSpec::new([input.shape[0], count].into(), accumulate_dtype(input.dtype).into())
+    }
+}
 
 // ANCHOR: trait
 /// The operations of this crate, as a backend sees them.
@@ -33,7 +53,9 @@ use crate::token_logprobs;
 )]
 pub trait TokenKernels: Backend {
     /// `[P, G]` rewards, correctness and mask -> (`[P, G]` advantages, `[P, 3]` statistics).
-    #[fusion(default)]
+    #[fusion(meta = |rewards, _correct, _mask, _rule| {
+        (fusion::accumulated(rewards), fusion::columns(rewards, 3))
+    })]
     fn group_normalize(
         rewards: FloatTensor<Self>,
         correct: FloatTensor<Self>,
@@ -45,7 +67,10 @@ pub trait TokenKernels: Backend {
 
     /// `[B, T]` log-probabilities, behaviour log-probabilities, advantages and mask ->
     /// (loss, derivative, ratio, clip code), each `[B, T]`.
-    #[fusion(default)]
+    #[fusion(meta = |logprobs, _behaviour, _advantages, _mask, _rule| {
+        let output = fusion::accumulated(logprobs);
+        (output.clone(), output.clone(), output.clone(), output)
+    })]
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -56,8 +81,18 @@ pub trait TokenKernels: Backend {
         policy_surrogate::reference::<Self>(logprobs, behaviour, advantages, mask, rule)
     }
 
-    /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
+    /// `[B, T]` ratios, clip codes and mask -> `[7]` sums.
     #[fusion(default)]
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        policy_surrogate::totals::reference::<Self>(ratio, clip, mask)
+    }
+
+    /// `[N, V]` logits and `[N]` targets -> `[N, 3]`: log-probability, entropy, log-sum-exp.
+    #[fusion(meta = |logits, _targets, _temperature| fusion::columns(logits, 3))]
     fn token_logprobs(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
@@ -65,17 +100,143 @@ pub trait TokenKernels: Backend {
     ) -> FloatTensor<Self> {
         token_logprobs::reference::<Self>(logits, targets, temperature)
     }
+
+    /// The gradient of the logits from that of the three columns, with what was computed forward.
+    #[fusion(dtype = logits, shape = logits)]
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::gradient::<Self>(saved, upstream)
+    }
+
+    /// `[N, D]` hidden states, `[D, V]` head and `[N]` targets -> `[N, 3]` as `token_logprobs`.
+    #[fusion(default)]
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::reference::<Self>(hidden, head, targets, temperature)
+    }
+
+    /// `[N, V]` logits and `[N]` uniform numbers -> (`[N]` tokens, `[N, 3]` scores).
+    #[fusion(default)]
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::reference::<Self>(logits, uniforms, rule)
+    }
 }
 // ANCHOR_END: trait
 
 #[cfg(feature = "flex")]
-impl TokenKernels for burn::backend::Flex {}
+impl TokenKernels for burn::backend::Flex {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::flex::fused(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::flex::fused(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        policy_surrogate::totals::flex::fused(ratio, clip, mask)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::flex::fused(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::flex::backward(saved, upstream)
+    }
+
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        sample_tokens::flex::fused(logits, uniforms, rule)
+    }
+}
 
 #[cfg(feature = "ndarray")]
 impl TokenKernels for burn::backend::NdArray {}
 
 #[cfg(feature = "cube")]
-impl TokenKernels for burn_cubecl::CubeBackend {}
+impl TokenKernels for burn_cubecl::CubeBackend {
+    fn group_normalize(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        group_normalize::cube::launch(rewards, correct, mask, rule)
+    }
+
+    fn policy_surrogate(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        rule: SurrogateRule,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        policy_surrogate::cube::launch(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn token_logprobs(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        token_logprobs::cube::launch(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        output: FloatTensor<Self>,
+        upstream: FloatTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        let saved = token_logprobs::Saved { logits, targets, output, temperature };
+        token_logprobs::cube::launch_backward(saved, upstream)
+    }
+}
 
 // The hand-written gradients.
 impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
@@ -98,11 +259,51 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         policy_surrogate::tracked::<B, C>(logprobs, behaviour, advantages, mask, rule)
     }
 
+    // Sums of constants.
+    fn surrogate_totals(
+        ratio: FloatTensor<Self>,
+        clip: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let [ratio, clip, mask] = [ratio, clip, mask].map(|t| t.into_primitive());
+        <Self as AutodiffBackend>::from_inner(B::surrogate_totals(ratio, clip, mask))
+    }
+
     fn token_logprobs(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
         temperature: f32,
     ) -> FloatTensor<Self> {
         token_logprobs::tracked::<B, C>(logits, targets, temperature)
+    }
+
+    fn token_logprobs_backward(
+        _logits: FloatTensor<Self>,
+        _targets: IntTensor<Self>,
+        _output: FloatTensor<Self>,
+        _upstream: FloatTensor<Self>,
+        _temperature: f32,
+    ) -> FloatTensor<Self> {
+        unreachable!("gradients are first order")
+    }
+
+    fn linear_token_logprobs(
+        hidden: FloatTensor<Self>,
+        head: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        temperature: f32,
+    ) -> FloatTensor<Self> {
+        linear_token_logprobs::tracked::<B, C>(hidden, head, targets, temperature)
+    }
+
+    // Drawing has no gradient.
+    fn sample_tokens(
+        logits: FloatTensor<Self>,
+        uniforms: FloatTensor<Self>,
+        rule: SamplingRule,
+    ) -> (IntTensor<Self>, FloatTensor<Self>) {
+        let (tokens, scores) =
+            B::sample_tokens(logits.into_primitive(), uniforms.into_primitive(), rule);
+        (tokens, <Self as AutodiffBackend>::from_inner(scores))
     }
 }

@@ -16,7 +16,14 @@ use burn::tensor::{DType, Tensor};
 
 use crate::ops::TokenKernels;
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+#[cfg(any(feature = "cube", feature = "flex", test))]
+pub(crate) mod formula;
 mod reference;
+pub(crate) mod totals;
 
 pub(crate) use reference::reference;
 

@@ -15,6 +15,15 @@ pub(crate) fn dims2<T: TensorMetadata>(tensor: &T, name: &str) -> [usize; 2] {
     shape.as_slice().try_into().unwrap_or_else(|_| panic!("{name} has shape {shape:?}, not 2-d"))
 }
 
+/// Dimensions of a primitive known to have four.
+///
+/// # Panics
+/// If it has another number of dimensions.
+pub(crate) fn dims4<T: TensorMetadata>(tensor: &T, name: &str) -> [usize; 4] {
+    let shape = tensor.shape();
+    shape.as_slice().try_into().unwrap_or_else(|_| panic!("{name} has shape {shape:?}, not 4-d"))
+}
+
 /// The dtype that comparisons of this tensor's device give.
 pub(crate) fn bool_dtype<B: Backend>(tensor: &FloatTensor<B>) -> BoolDType {
     get_or_init_device_settings::<B>(&tensor.device()).bool_dtype

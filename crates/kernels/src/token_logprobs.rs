@@ -18,6 +18,11 @@ use burn::tensor::{IndexingUpdateOp, Int, Shape, Slice, Tensor};
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, dims2};
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+
 /// Below this a shifted logit has probability 0 in `f32`; `0 * -inf` would be NaN in the entropy.
 const FLOOR: f32 = -1e30;
 
@@ -30,6 +35,15 @@ pub struct TokenLogprobs {
     pub entropies: Tensor<1>,
     /// Log-sum-exp of the row's scaled logits, `[N]`.
     pub log_sum_exp: Tensor<1>,
+}
+
+impl TokenLogprobs {
+    /// From the three columns of the operation's output.
+    pub(crate) fn of_columns(output: Tensor<2>) -> Self {
+        let [rows, _] = output.dims();
+        let column = |i| output.clone().narrow(1, i, 1).reshape([rows]);
+        Self { logprobs: column(0), entropies: column(1), log_sum_exp: column(2) }
+    }
 }
 
 /// Scores one token a row: log-probability, entropy and log-sum-exp at a temperature.
@@ -45,7 +59,8 @@ pub struct TokenLogprobs {
 /// ```
 ///
 /// Computed in `f32` whatever the logits are (`f64` stays `f64`). A logit of `-inf` has probability
-/// 0 and no gradient. All three outputs are differentiable in the logits.
+/// 0 and no gradient; a NaN anywhere in a row makes all three numbers of the row NaN. All three
+/// outputs are differentiable in the logits.
 ///
 /// # Shapes
 /// - `logits`: `[N, V]`
@@ -53,9 +68,10 @@ pub struct TokenLogprobs {
 /// - output: three times `[N]`
 ///
 /// # Panics
-/// If the shapes disagree or the temperature is not positive. Target ids are *not* checked here
-/// (that would wait for the device): check them on the host before uploading, as the engine and the
-/// trainer do, because gathers on a GPU read out of bounds silently.
+/// If the shapes disagree or the temperature is not positive; on the CPU also if a target is not
+/// below `V`. For a GPU the ids are *not* checked here (that would wait for the device): check them
+/// on the host before uploading, as the engine and the trainer do. An id that slips through reads
+/// nothing elsewhere there: its log-probability is below `-1e29`.
 #[must_use]
 pub fn token_logprobs(
     logits: Tensor<2>,
@@ -74,9 +90,7 @@ pub fn token_logprobs(
         targets.into_dispatch(),
         temperature,
     );
-    let output = Tensor::<2>::from_dispatch(output);
-    let column = |i| output.clone().narrow(1, i, 1).reshape([rows]);
-    TokenLogprobs { logprobs: column(0), entropies: column(1), log_sum_exp: column(2) }
+    TokenLogprobs::of_columns(Tensor::from_dispatch(output))
 }
 
 /// The body for every backend.
@@ -102,7 +116,7 @@ pub(crate) fn reference<B: Backend>(
 }
 
 /// The gradient of the logits from the gradient of the three columns.
-fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTensor<B> {
+pub(crate) fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTensor<B> {
     let [rows, _] = dims2(&saved.logits, "logits");
     let dtype = saved.logits.dtype();
     let column = |tensor: &FloatTensor<B>, i: usize| {
@@ -132,24 +146,27 @@ fn scale<B: Backend>(logits: FloatTensor<B>, temperature: f32) -> FloatTensor<B>
 
 /// What backward needs.
 #[derive(Clone, Debug)]
-struct Saved<B: Backend> {
-    logits: FloatTensor<B>,
-    targets: IntTensor<B>,
-    output: FloatTensor<B>,
-    temperature: f32,
+pub(crate) struct Saved<B: Backend> {
+    pub(crate) logits: FloatTensor<B>,
+    pub(crate) targets: IntTensor<B>,
+    pub(crate) output: FloatTensor<B>,
+    pub(crate) temperature: f32,
 }
 
 #[derive(Debug)]
 struct TokenLogprobsBackward;
 
-impl<B: Backend> Backward<B, 1> for TokenLogprobsBackward {
+impl<B: TokenKernels> Backward<B, 1> for TokenLogprobsBackward {
     type State = Saved<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let upstream = gradients.consume::<B>(&ops.node);
         let [logits] = ops.parents;
         if let Some(node) = logits {
-            gradients.register::<B>(node.id, gradient::<B>(ops.state, upstream));
+            let Saved { logits, targets, output, temperature } = ops.state;
+            let gradient =
+                B::token_logprobs_backward(logits, targets, output, upstream, temperature);
+            gradients.register::<B>(node.id, gradient);
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use burn::tensor::{Bool, Tensor};
-use fireproof_kernels::{CLIP_DUAL, CLIP_HIGH, CLIP_LOW};
+use fireproof_kernels::{CLIP_HIGH, CLIP_LOW, surrogate_totals};
 
 use crate::batch::PolicyBatch;
 use crate::update::{TokenField, UpdateView};
@@ -136,21 +136,6 @@ impl SurrogateStats {
     /// The ratio and both KL terms are those of the surrogate, so a limit on its log-ratio shows.
     #[must_use]
     pub fn totals(&self, mask: &Tensor<2>) -> Tensor<1> {
-        let outside = mask.clone().lower_equal_scalar(0.0);
-        let sum = |tensor: Tensor<2>| tensor.mask_fill(outside.clone(), 0.0).sum();
-        let coded = |code: f32| sum(self.clip.clone().equal_scalar(code).float());
-        let log = self.ratio.clone().log();
-        Tensor::cat(
-            vec![
-                mask.clone().sum(),
-                coded(CLIP_LOW),
-                coded(CLIP_HIGH),
-                coded(CLIP_DUAL),
-                sum(self.ratio.clone()),
-                sum(-log.clone()),
-                sum(self.ratio.clone() - 1.0 - log),
-            ],
-            0,
-        )
+        surrogate_totals(self.ratio.clone(), self.clip.clone(), mask.clone())
     }
 }

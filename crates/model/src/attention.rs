@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, activation};
+use fireproof_kernels::attend;
 
 use crate::cache::LayerCache;
 use crate::norm::{RmsNorm, in_dtype};
@@ -63,11 +64,17 @@ impl Attention {
             Some((cache, start)) => cache.write(k, v, start),
             None => (k, v),
         };
-        let mixed = self.attend(q, k, v, &context.view.bias);
+        let bias = &context.view.bias;
+        let mixed = match self.soft_cap {
+            None if q.dtype() == DType::F32 => attend(q, k, v, bias.clone(), self.scale),
+            _ => self.attend(q, k, v, bias),
+        };
         let [_, heads, _, head] = mixed.dims();
         self.o_proj.forward(mixed.swap_dims(1, 2).reshape([tokens, heads * head]))
     }
 
+    /// What the fused operation does not do: a soft cap, and other precisions.
+    ///
     /// `softmax(cap(scale q k^T) + bias) v`, query heads `[B, H, T, d]` in groups over the key heads,
     /// the softmax in `f32`.
     ///

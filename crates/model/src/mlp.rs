@@ -1,7 +1,8 @@
 //! The gated layer of a block.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
+use fireproof_kernels::swiglu;
 
 use crate::architecture::Activation;
 use crate::projection::Projection;
@@ -19,11 +20,13 @@ pub(crate) struct Mlp {
 impl Mlp {
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let gate = self.gate_proj.forward(x.clone());
-        let gate = match self.activation {
-            Activation::Silu => activation::silu(gate),
-            Activation::Gelu => activation::gelu(gate),
-            Activation::GeluTanh => activation::gelu_approximate(gate),
+        let up = self.up_proj.forward(x);
+        let gated = match self.activation {
+            Activation::Silu if gate.dtype() == DType::F32 => swiglu(gate, up),
+            Activation::Silu => activation::silu(gate) * up,
+            Activation::Gelu => activation::gelu(gate) * up,
+            Activation::GeluTanh => activation::gelu_approximate(gate) * up,
         };
-        self.down_proj.forward(gate * self.up_proj.forward(x))
+        self.down_proj.forward(gated)
     }
 }

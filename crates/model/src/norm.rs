@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{DType, Tensor};
+use fireproof_kernels::rms_norm;
 
 /// `x / sqrt(mean(x^2) + epsilon) * w`, or `* (1 + w)` with an offset, over the last dimension.
 #[derive(Module, Debug)]
@@ -14,6 +15,11 @@ pub(crate) struct RmsNorm {
 impl RmsNorm {
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let dtype = x.dtype();
+        if dtype == DType::F32 && self.gamma.val().dtype() == DType::F32 {
+            let gamma = self.gamma.val();
+            let factor = if self.offset { gamma + 1.0 } else { gamma };
+            return rms_norm(x, factor, self.epsilon);
+        }
         let x = in_dtype(x, DType::F32);
         let rms = (x.clone().square().mean_dim(D - 1) + self.epsilon).sqrt();
         let normed = x / rms;

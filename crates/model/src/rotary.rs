@@ -9,6 +9,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use fireproof_kernels::rotate;
 use rayon::prelude::*;
 
 use crate::rope::Frequencies;
@@ -63,6 +64,9 @@ impl Rotary {
 impl Angles {
     /// Rotates `[B, H, T, d]`.
     pub(crate) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
+        if x.dtype() == DType::F32 && self.cos.dtype() == DType::F32 {
+            return rotate(x, self.cos.clone(), self.sin.clone());
+        }
         let half = x.dims()[3] / 2;
         let first = x.clone().narrow(3, 0, half);
         let second = x.narrow(3, half, half);

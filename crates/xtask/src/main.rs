@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use xtask::GpuFolder;
 
 /// Tasks of the workspace itself.
 #[derive(Parser, Debug)]
@@ -20,12 +21,33 @@ enum Task {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Pack the parity tests and benchmarks, with a script, for a machine with a GPU
+    Gpu {
+        /// Where they go
+        #[arg(long, value_name = "DIR", default_value = "target/gpu")]
+        out: PathBuf,
+        /// The backends beside flex
+        #[arg(long, default_value = "cuda")]
+        features: String,
+        /// An installed llvm-config (22 or 23) in the place of the LLVM that burn would download
+        #[arg(long, value_name = "PATH")]
+        llvm_config: Option<PathBuf>,
+        /// The folder may have at most that many MiB
+        #[arg(long, value_name = "MIB", default_value_t = 64)]
+        limit: u64,
+        /// Only check that everything compiles
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> ExitCode {
     let passed = match Task::parse() {
         Task::Tidy => tidy(),
         Task::VerifyGsm8k { folder } => verify_gsm8k(&folder),
+        Task::Gpu { out, features, llvm_config, limit, check } => {
+            gpu(&GpuFolder { root: root(), folder: out, features, llvm_config, limit }, check)
+        }
     };
     match passed {
         Ok(true) => ExitCode::SUCCESS,
@@ -37,9 +59,12 @@ fn main() -> ExitCode {
     }
 }
 
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn tidy() -> Result<bool, Box<dyn Error>> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let problems = xtask::tidy(&root)?;
+    let problems = xtask::tidy(&root())?;
     for problem in &problems {
         println!("{problem}");
     }
@@ -55,4 +80,15 @@ fn verify_gsm8k(folder: &Path) -> Result<bool, Box<dyn Error>> {
     let tally = xtask::verify_gsm8k(folder)?;
     println!("{tally}");
     Ok(tally.problems.is_empty())
+}
+
+fn gpu(wanted: &GpuFolder, check: bool) -> Result<bool, Box<dyn Error>> {
+    if check {
+        xtask::check_gpu_features(wanted)?;
+        println!("the programs compile with {}", wanted.features);
+    } else {
+        let size = xtask::make_gpu_folder(wanted)?;
+        println!("{}: {size} MiB; run run.sh there on the other machine", wanted.folder.display());
+    }
+    Ok(true)
 }

@@ -3,9 +3,13 @@
 
 #![allow(clippy::print_stdout, reason = "a failed test shows its device")]
 
+mod agreement;
 mod group_normalize;
+mod linear_token_logprobs;
 mod policy_surrogate;
+mod sample_tokens;
 mod token_logprobs;
+mod transformer;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 

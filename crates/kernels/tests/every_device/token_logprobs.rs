@@ -130,6 +130,24 @@ fn logits_in_half_precision_are_scored_in_f32() {
 }
 
 #[test]
+fn a_target_that_does_not_exist_is_refused_on_the_cpu_and_impossible_on_a_gpu() {
+    for resolved in fireproof_kernels::test_devices() {
+        let device = resolved.device;
+        let score = || {
+            let logits = matrix(&[&[0.0; 3], &[0.0; 3], &[0.0; 3]], &device);
+            token_logprobs(logits, ids(&[3, -1, 2], &device), 1.0)
+        };
+        if resolved.backend.is_cpu() {
+            assert!(fireproof_kernels::catch_panic(|| values(score().logprobs)).is_err());
+        } else {
+            let found = values(score().logprobs);
+            assert!(found[0] < -1e29 && found[1] < -1e29, "{found:?}");
+            assert_close(&found[2..], &[-(3f32.ln())], 1e-6);
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "logits have 2 rows but targets have shape [1]")]
 fn mismatched_rows_are_refused() {
     let device = &fireproof_kernels::test_devices()[0].device;
