@@ -1,7 +1,7 @@
 //! The loop of `sample_tokens` on the CPU: a row's exponentials stay in the cache.
 
 use burn::backend::{
-    Backend, Flex, TensorMetadata, get_or_init_device_settings,
+    Flex, TensorMetadata, get_or_init_device_settings,
     ops::IntTensorOps,
     tensor::{FloatTensor, IntTensor},
 };
