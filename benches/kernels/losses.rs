@@ -139,6 +139,7 @@ fn rewards(size: usize) -> Tensor<2> {
     wave([(1 << 20) / size, size], [0.0, 1.0], &device()).greater_scalar(0.5).float()
 }
 
+// ANCHOR: groups
 fn fused_groups(size: usize) -> Work {
     let (rewards, rule) = (rewards(size), GroupEstimator::ZScore { ddof: 1, epsilon: 1e-6 });
     let mask = rewards.ones_like();
@@ -157,6 +158,7 @@ fn plain_groups(size: usize) -> Work {
         wait(mean + rate);
     })
 }
+// ANCHOR_END: groups
 
 fn targets(rows: usize, vocabulary: usize, device: &Device) -> Tensor<1, Int> {
     let chosen: Vec<i32> = (0..rows).map(|row| (row * 7919 % vocabulary) as i32).collect();

@@ -155,6 +155,7 @@ fn ddof(rule: GroupNormalization) -> u8 {
     }
 }
 
+// ANCHOR: reference
 /// The body for every backend.
 pub(crate) fn reference<B: Backend>(
     rewards: FloatTensor<B>,
@@ -180,6 +181,7 @@ pub(crate) fn reference<B: Backend>(
     let statistics = B::float_cat(vec![moments.mean, moments.std, rates.rho], 1);
     (advantages, statistics)
 }
+// ANCHOR_END: reference
 
 /// Success rate of each group, `[P, 1]`, and the correctness flags it came from.
 struct Rates<B: Backend> {
@@ -345,6 +347,7 @@ impl<B: Backend> Backward<B, 1> for GroupNormalizeBackward {
 /// Advantages and statistics.
 type Outputs<B> = (FloatTensor<B>, FloatTensor<B>);
 
+// ANCHOR: tracked
 /// The operation with its gradient.
 pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     rewards: FloatTensor<Autodiff<B, C>>,
@@ -364,3 +367,4 @@ pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     };
     (advantages, <Autodiff<B, C> as AutodiffBackend>::from_inner(statistics))
 }
+// ANCHOR_END: tracked

@@ -11,6 +11,10 @@
 //! | [`group_normalize`] | rewards in groups | advantages, mean, std, success rate | in the rewards |
 //! | [`policy_surrogate`] | log-probabilities, advantages | per-token loss, ratio, clip flags | in the log-probabilities |
 //! | [`token_logprobs`] | logits, one token a row | log-probability, entropy, log-sum-exp | in the logits |
+//! | [`linear_token_logprobs`] | hidden states, output layer | the same, without logits | in both |
+//! | [`surrogate_totals`] | ratio, clip codes | sums that people log | none |
+//! | [`sample_tokens`] | logits, one uniform number a row | token, its log-probabilities, entropy | none |
+//! | [`swiglu`], [`rms_norm`], [`rotate`], [`attend`] | activations | activations | in all but constants |
 //!
 //! Which device a program runs on is decided by [`resolve_device`].
 //!

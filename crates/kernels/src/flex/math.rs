@@ -52,7 +52,7 @@ pub(crate) fn log(x: f32) -> f32 {
     let p = p.mul_add(m, -1.666_805_8e-1);
     let p = p.mul_add(m, 2.000_071_5e-1);
     let p = p.mul_add(m, -2.499_999_4e-1);
-    let p = p.mul_add(m, 3.333_333_1e-1);
+    let p = p.mul_add(m, 0.333_333_3);
     let square = m * m;
     let tail = n.mul_add(-2.121_944_4e-4, p * m * square);
     let tail = square.mul_add(-0.5, tail);

@@ -11,6 +11,7 @@ use crate::primitive::dims2;
 /// One number of each group of a block.
 type Lanes = [f32; LANES];
 
+// ANCHOR: fused
 /// The operation on the CPU; tensor operations for types other than `f32`.
 pub(crate) fn fused(
     rewards: FloatTensor<Flex>,
@@ -34,6 +35,7 @@ pub(crate) fn fused(
         });
     (tensor(advantages, [groups, size]), tensor(statistics, [groups, 3]))
 }
+// ANCHOR_END: fused
 
 /// Some of the groups.
 struct Part<'a> {
@@ -108,6 +110,7 @@ struct Moments {
 }
 
 impl Moments {
+    // ANCHOR: moments
     #[inline(always)]
     fn of(columns: &[Column], ddof: u8) -> Self {
         let [mut count, mut sum, mut right, mut squares] = [[0.0; LANES]; 4];
@@ -145,6 +148,7 @@ impl Moments {
             mean,
         }
     }
+    // ANCHOR_END: moments
 
     /// Mean, standard deviation and success rate.
     fn of_group(&self, lane: usize) -> [f32; 3] {

@@ -41,16 +41,7 @@ pub(crate) fn fused(
 #[inline(always)]
 fn by_kind(inputs: Inputs<'_>, outputs: [&mut [f32]; 4], rule: SurrogateRule) {
     let limit = rule.log_ratio_limit.map(|limit| limit as f32);
-    let [low, high] = match rule.kind {
-        SurrogateKind::Clipped { epsilon_low, epsilon_high, .. }
-        | SurrogateKind::Aspo { epsilon_low, epsilon_high, .. } => {
-            [(1.0 - epsilon_low) as f32, (1.0 + epsilon_high) as f32]
-        }
-        SurrogateKind::Cispo { lowest, highest } => [lowest as f32, highest as f32],
-        SurrogateKind::Sapo { tau_positive, tau_negative } => {
-            [tau_positive as f32, tau_negative as f32]
-        }
-    };
+    let [low, high] = bounds(rule.kind);
     match rule.kind {
         SurrogateKind::Clipped { dual_clip: None, .. } => {
             each_token(
@@ -100,6 +91,21 @@ fn by_kind(inputs: Inputs<'_>, outputs: [&mut [f32]; 4], rule: SurrogateRule) {
                 sapo(ratio, gate, a, low, high)
             },
         ),
+    }
+}
+
+/// The two settings that every kind has: bounds of the ratio, or the steepness of SAPO's gate.
+#[inline(always)]
+fn bounds(kind: SurrogateKind) -> [f32; 2] {
+    match kind {
+        SurrogateKind::Clipped { epsilon_low, epsilon_high, .. }
+        | SurrogateKind::Aspo { epsilon_low, epsilon_high, .. } => {
+            [(1.0 - epsilon_low) as f32, (1.0 + epsilon_high) as f32]
+        }
+        SurrogateKind::Cispo { lowest, highest } => [lowest as f32, highest as f32],
+        SurrogateKind::Sapo { tau_positive, tau_negative } => {
+            [tau_positive as f32, tau_negative as f32]
+        }
     }
 }
 

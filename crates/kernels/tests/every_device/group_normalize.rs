@@ -100,6 +100,7 @@ fn plain(rewards: Tensor<2>, rule: GroupEstimator) -> Tensor<2> {
     }
 }
 
+// ANCHOR: gradients
 #[test]
 fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
     on_every_device(|device| {
@@ -130,6 +131,7 @@ fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
             .expect("every case holds");
     });
 }
+// ANCHOR_END: gradients
 
 #[test]
 fn the_gradient_is_finite_and_zero_where_nothing_varies() {

@@ -288,3 +288,16 @@ fn cispo_flags_its_bounds_and_keeps_every_gradient() {
         assert_eq!(values(run.out.clip), [CLIP_LOW, CLIP_NONE, CLIP_HIGH, CLIP_NONE]);
     });
 }
+
+#[test]
+fn totals_are_sums_over_the_tokens_that_count() {
+    on_every_device(|device| {
+        let nan = f32::NAN;
+        let ratio = matrix(&[&[0.5, 1.0, 2.0, nan, 4.0]], device);
+        let clip = matrix(&[&[CLIP_LOW, CLIP_NONE, CLIP_HIGH, nan, CLIP_DUAL]], device);
+        let mask = matrix(&[&[1.0, 1.0, 1.0, 0.0, 1.0]], device);
+        let found = values(fireproof_kernels::surrogate_totals(ratio, clip, mask));
+        let log = 2.0 * 2f32.ln();
+        assert_close(&found, &[4.0, 1.0, 1.0, 1.0, 7.5, -log, 3.5 - log], 1e-5);
+    });
+}

@@ -160,3 +160,43 @@ fn a_temperature_of_zero_is_refused() {
     let device = &fireproof_kernels::test_devices()[0].device;
     let _ = token_logprobs(matrix(&[&[0.0]], device), ids(&[0], device), 0.0);
 }
+
+#[cfg(feature = "flex")]
+#[test]
+fn on_the_cpu_a_row_is_the_same_to_the_bit_in_every_batch() {
+    let device = Device::flex();
+    let (rows, vocabulary) = (70, 5003);
+    let logits: Vec<f32> = noise(rows * vocabulary, 5).iter().map(|x| 9.0 * x).collect();
+    let logits = TensorData::new(logits, [rows, vocabulary]);
+    let fused = |x: Tensor<2>| {
+        let rows = x.dims()[0];
+        token_logprobs(x, ids(&vec![3; rows], &device), 0.9)
+    };
+    let (all, gradient) = run(fused, &logits, &device);
+    for some in [1, 2, 7] {
+        let part = Tensor::<2>::from_data(logits.clone(), &device).narrow(0, 0, some);
+        let (found, found_gradient) = run(fused, &part.into_data(), &device);
+        assert_eq!(found[..some], all[..some]);
+        assert_eq!(found_gradient[..some * vocabulary], gradient[..some * vocabulary]);
+    }
+}
+
+#[cfg(feature = "flex")]
+#[test]
+#[should_panic(expected = "target 2 of row 1 is not among 0..2")]
+fn on_the_cpu_a_target_outside_the_vocabulary_is_refused() {
+    let device = Device::flex();
+    let _ = token_logprobs(matrix(&[&[0.0; 2], &[0.0; 2]], &device), ids(&[1, 2], &device), 1.0);
+}
+
+#[test]
+fn a_nan_in_a_row_shows_in_all_its_numbers_and_in_no_other_row() {
+    on_every_device(|device| {
+        let logits = matrix(&[&[0.0, f32::NAN, 1.0], &[0.0, 0.0, 0.0]], device);
+        let out = token_logprobs(logits, ids(&[0, 0], device), 1.0);
+        for column in [out.logprobs, out.entropies, out.log_sum_exp] {
+            let found = values(column);
+            assert!(found[0].is_nan() && found[1].is_finite(), "{found:?}");
+        }
+    });
+}
