@@ -132,7 +132,7 @@ fn the_gradient_does_not_depend_on_the_split_into_microbatches() {
 
 #[test]
 fn neither_do_losses_over_rows_prefixes_and_whole_updates() {
-    let device = test_devices().remove(0).device;
+    let device = test_devices().pop().expect("there is a device").device;
     let losses: [Box<dyn PolicyLoss>; 5] = [
         Box::new(AspoSurrogate {
             entropy_split: Some(Default::default()),
@@ -257,7 +257,7 @@ fn scored_alone(policy: &Transformer, row: &Row<'_>, device: &Device) -> Tensor<
 
 #[test]
 fn no_selected_token_is_no_gradient() {
-    let device = test_devices().remove(0).device;
+    let device = test_devices().pop().expect("there is a device").device;
     let completions = completions();
     let scoring = Scoring { tokens_per_microbatch: 64, temperature: 1.0 };
     let recipe = recipe(Reduction::TokenMean);
