@@ -9,10 +9,11 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 use super::{Problem, TidyError};
 
 /// Every crate of `crates/` with its floor; `xtask` stands beside the house.
-const FLOORS: [(&str, u8); 11] = [
+const FLOORS: [(&str, u8); 12] = [
     ("fireproof", 4),
     ("fireproof-trainer", 3),
     ("fireproof-rollout", 2),
+    ("fireproof-lab", 2),
     ("fireproof-model", 1),
     ("fireproof-losses", 1),
     ("fireproof-verifier", 1),
@@ -24,12 +25,13 @@ const FLOORS: [(&str, u8); 11] = [
 ];
 
 /// They build and test without burn, in seconds.
-const HOST_CRATES: [&str; 5] = [
+const HOST_CRATES: [&str; 6] = [
     "fireproof-trajectory",
     "fireproof-tasks",
     "fireproof-verifier",
     "fireproof-advantage",
     "fireproof-selection",
+    "fireproof-lab",
 ];
 
 /// Features of burn that bring a backend in.

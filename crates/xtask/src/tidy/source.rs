@@ -27,6 +27,8 @@ const ABSENCES: [Absence; 3] = [
             "crates/model/src/folder",
             "crates/model/src/json_file.rs",
             "crates/model/src/lora/peft.rs",
+            // Results of arms and seeds, kept for a run that goes on.
+            "crates/lab/",
             // Task sets stand in files.
             "crates/tasks/src/readers/",
             "crates/trainer/",
@@ -40,7 +42,7 @@ const ABSENCES: [Absence; 3] = [
             "crates/xtask/",
             "examples/",
         ],
-        reason: "only the trainer, the readers, the model folder, the sandbox, the watchdog and the \
+        reason: "only the trainer, the lab, the readers, the model folder, the sandbox, the watchdog and the \
                  programs read the clock or touch files",
     },
     Absence {
