@@ -10,6 +10,7 @@ mod data;
 mod display;
 pub mod gsm8k;
 mod interrupt;
+pub mod lab;
 mod layers;
 pub mod machine;
 mod run_file;

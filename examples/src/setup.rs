@@ -75,18 +75,30 @@ impl Setup {
         self.model.init(self.file.trainer.seed, &resolved.device.clone().autodiff())
     }
 
-    /// A trainer at step 0.
+    /// A trainer at step 0, by the recipe that the file names.
     ///
     /// # Errors
     /// If a setting is impossible.
     pub fn trainer(&self, policy: Transformer) -> Result<QuickTrainer, Box<dyn Error>> {
+        self.trainer_with(policy, self.recipe())
+    }
+
+    /// A trainer at step 0, by a recipe of one's own over the setup's prompts.
+    ///
+    /// # Errors
+    /// If a setting is impossible.
+    pub fn trainer_with(
+        &self,
+        policy: Transformer,
+        recipe: Recipe,
+    ) -> Result<QuickTrainer, Box<dyn Error>> {
         let all = self.tasks.train.iter().chain(&self.tasks.held_out).cloned();
         let (verifier, rewards) = (Box::new(CheckVerifier), RewardScale::default());
         let environment = Environment::new(all, self.tokenizer()?, verifier, rewards)?
             .watched(Duration::from_secs(10), report_waiting);
         let engine = InProcessEngine::new(self.rows());
         let config = self.file.trainer.clone();
-        Ok(Trainer::new(policy, engine, self.recipe(), environment, config)?)
+        Ok(Trainer::new(policy, engine, recipe, environment, config)?)
     }
 
     /// Completions that are decoded together at most.

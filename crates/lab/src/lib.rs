@@ -7,6 +7,7 @@
 //! | [`Jobs`] | runs arms × seeds in parallel; what is done already is not done again |
 //! | [`statistics`] | pass@k, bootstrap intervals, paired tests |
 //! | [`Figure`] | lines with bands and points with intervals, as SVG |
+//! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```
@@ -25,6 +26,7 @@ mod error;
 mod figure;
 mod findings;
 mod jobs;
+mod softmax;
 pub mod statistics;
 
 pub use error::LabError;
@@ -40,3 +42,7 @@ pub use findings::Table;
 pub use jobs::Job;
 pub use jobs::Jobs;
 pub use jobs::Progress;
+pub use softmax::Ascent;
+pub use softmax::LogLinear;
+pub use softmax::draw;
+pub use softmax::softmax;
