@@ -2,11 +2,25 @@
 //! the small transformer under several recipes and seeds.
 
 mod arguments;
+mod letters;
+mod ranking;
+mod selection;
+mod selection_arms;
 mod transformer;
 
 pub use arguments::Lab;
 pub use arguments::LabArguments;
 pub use arguments::Size;
+pub use arguments::exit;
 pub use arguments::watch;
+pub use letters::LettersRun;
+pub use ranking::Finish;
+pub use ranking::Place;
+pub use ranking::RankedRun;
+pub use ranking::Ranking;
+pub use selection::SelectionRun;
+pub use selection::forecasts;
+pub use selection_arms::SelectionArms;
+pub use selection_arms::best_rate;
 pub use transformer::Starts;
 pub use transformer::train;

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! floor 3   trainer       the step: select, generate, verify, weigh, update, observe
-//! floor 2   rollout       prompts + policy -> groups of completions
+//! floor 2   rollout       prompts + policy -> groups of completions      |  lab: arms, seeds, statistics
 //! floor 1   model losses  |  verifier advantage selection tasks
 //! floor 0   kernels       |  trajectory
 //!           with burn     |  without
@@ -41,6 +41,7 @@
 
 pub use fireproof_advantage as advantage;
 pub use fireproof_kernels as kernels;
+pub use fireproof_lab as lab;
 pub use fireproof_losses as losses;
 pub use fireproof_model as model;
 pub use fireproof_rollout as rollout;

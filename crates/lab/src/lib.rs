@@ -8,6 +8,7 @@
 //! | [`statistics`] | pass@k, bootstrap intervals, paired tests |
 //! | [`Figure`] | lines with bands and points with intervals, as SVG |
 //! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
+//! | [`selecting`] | selection rules on such policies |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```
@@ -26,6 +27,7 @@ mod error;
 mod figure;
 mod findings;
 mod jobs;
+pub mod selecting;
 mod softmax;
 pub mod statistics;
 

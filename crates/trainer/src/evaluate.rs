@@ -1,11 +1,11 @@
 //! Evaluation: unbiased pass@k over prompts, with intervals.
 
 mod paired;
-mod statistics;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use fireproof_lab::statistics::{majority_at_k, pass_at_k, pass_hat_k};
 use fireproof_model::CausalLm;
 use fireproof_rollout::RolloutEngine;
 use fireproof_trajectory::{PolicyVersion, PromptId, ScoredGroup};
@@ -16,7 +16,6 @@ use crate::environment::Environment;
 use crate::error::TrainError;
 
 pub use paired::Paired;
-use statistics::{majority_at_k, pass_at_k, pass_hat_k};
 
 /// Keeps evaluation's random numbers apart from training's.
 const EVALUATION_SEED: u64 = 0x6576_616c_7561_7465;
@@ -130,7 +129,11 @@ impl Evaluation {
     /// If a prompt has fewer than `k` completions.
     #[must_use]
     pub fn majority_at(&self, k: u64) -> Interval {
-        self.over_prompts(|result| majority_at_k(result, k))
+        self.over_prompts(|result| {
+            let answers: Vec<(u64, bool)> =
+                result.answers.iter().map(|answer| (answer.count, answer.correct)).collect();
+            majority_at_k(result.samples, &answers, k, result.prompt.0)
+        })
     }
 
     fn over_prompts(&self, of: impl Fn(&PromptResult) -> f64) -> Interval {

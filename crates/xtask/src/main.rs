@@ -21,6 +21,12 @@ enum Task {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Write the README's figures of the recipes
+    Leaderboard {
+        /// The `summary.json` of a run of the example `leaderboard`; without one the kept one serves
+        #[arg(value_name = "SUMMARY")]
+        summary: Option<PathBuf>,
+    },
     /// Pack the parity tests and benchmarks, with a script, for a machine with a GPU
     Gpu {
         /// Where they go
@@ -45,6 +51,7 @@ fn main() -> ExitCode {
     let passed = match Task::parse() {
         Task::Tidy => tidy(),
         Task::VerifyGsm8k { folder } => verify_gsm8k(&folder),
+        Task::Leaderboard { summary } => leaderboard(summary.as_deref()),
         Task::Gpu { out, features, llvm_config, limit, check } => {
             gpu(&GpuFolder { root: root(), folder: out, features, llvm_config, limit }, check)
         }
@@ -80,6 +87,12 @@ fn verify_gsm8k(folder: &Path) -> Result<bool, Box<dyn Error>> {
     let tally = xtask::verify_gsm8k(folder)?;
     println!("{tally}");
     Ok(tally.problems.is_empty())
+}
+
+fn leaderboard(summary: Option<&Path>) -> Result<bool, Box<dyn Error>> {
+    xtask::write_leaderboard(&root(), summary)?;
+    println!("README.md has the figures");
+    Ok(true)
 }
 
 fn gpu(wanted: &GpuFolder, check: bool) -> Result<bool, Box<dyn Error>> {

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 use fireproof::kernels::ResolvedDevice;
+use fireproof::lab::{Findings, Jobs, Progress};
 use fireproof::prelude::resolve_device;
-use fireproof_lab::{Findings, Jobs, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -133,6 +134,18 @@ impl Lab {
         let page = findings.write(&self.out, &serde_json::to_value(data)?)?;
         println!("look at {}; numbers in {}", page.display(), summary(&self.out).display());
         Ok(())
+    }
+}
+
+/// The exit code of a program; an error goes to the terminal.
+#[must_use]
+pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

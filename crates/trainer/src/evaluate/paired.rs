@@ -2,16 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use fireproof_lab::statistics::{pass_at_k, sign_flip_test};
 use fireproof_trajectory::PromptId;
-use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 
-use super::statistics::pass_at_k;
 use super::{Evaluation, Interval, PromptResult};
 use crate::error::TrainError;
-
-/// Sign flips that the test draws.
-const FLIPS: usize = 10_000;
 
 /// The difference of pass@k between two policies on the same prompts.
 ///
@@ -28,8 +23,8 @@ pub struct Paired {
     pub equal: usize,
     /// Prompts on which `b` does worse.
     pub worse: usize,
-    /// Two-sided p-value of the sign-flip permutation test of a mean difference of 0 (10,000
-    /// flips, the same ones every time; at least 1/10,001).
+    /// Two-sided p-value of the sign-flip permutation test of a mean difference of 0: exact up to 16
+    /// prompts, beyond that from 10,000 flips, the same ones every time.
     pub p_value: f64,
 }
 
@@ -61,19 +56,6 @@ impl Paired {
             p_value: sign_flip_test(&differences),
         })
     }
-}
-
-/// The share of random sign flips under which the mean is as far from 0 as it is.
-fn sign_flip_test(differences: &[f64]) -> f64 {
-    let observed = differences.iter().sum::<f64>().abs();
-    let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut as_far = 0;
-    for _ in 0..FLIPS {
-        let sum: f64 = differences.iter().map(|d| if rng.random() { *d } else { -d }).sum();
-        // Sums in another order differ in their last digits.
-        as_far += u32::from(sum.abs() >= observed - 1e-9);
-    }
-    f64::from(as_far + 1) / (FLIPS + 1) as f64
 }
 
 #[cfg(test)]
