@@ -4,6 +4,8 @@ mod common;
 mod evaluate;
 mod explain;
 mod interruption;
+mod leaderboard;
 mod quickstart;
 mod score;
+mod selection_lab;
 mod train_gsm8k;
