@@ -16,7 +16,7 @@
 //!    papers promise something else.
 //!
 //! Departures: (1) the papers train language models of billions of parameters on mathematics, this
-//! is a table and a transformer of 0.1 million on `sort`. (2) One budget and one start: another one
+//! is a table and a transformer of 56 thousand parameters on `sort`. (2) One budget and one start: another one
 //! may rank otherwise. (3) Recipes made for several epochs or long completions (ASPO, GSPO, MinPRO,
 //! DPPO) are run like all others, two updates a step, where they hardly differ from GRPO.
 
@@ -65,14 +65,14 @@ struct Part<R> {
 impl Default for Part<LettersRun> {
     fn default() -> Self {
         let run = LettersRun::default();
-        Self { rates: vec![0.1, 0.15, 0.22, 0.33], tuning_seeds: 1, seeds: 3, run }
+        Self { rates: vec![0.33, 0.5, 0.75, 1.1, 1.65, 2.5], tuning_seeds: 2, seeds: 10, run }
     }
 }
 
 impl Default for Part<RankedRun> {
     fn default() -> Self {
         let run = RankedRun::default();
-        Self { rates: vec![6e-4, 9e-4, 1.35e-3], tuning_seeds: 1, seeds: 3, run }
+        Self { rates: vec![5e-4, 7.5e-4, 1.1e-3, 1.65e-3], tuning_seeds: 1, seeds: 3, run }
     }
 }
 

@@ -186,6 +186,23 @@ impl RunFile {
         quick
     }
 
+    /// The runs of the experiments: a smaller transformer on two to four digits, where some fifty
+    /// steps of 32 prompts are enough to see a policy learn.
+    #[must_use]
+    pub fn short() -> Self {
+        let mut short = Self::default();
+        (short.task.easiest, short.task.hardest) = (2, 4);
+        short.task.prompts_per_level = 256;
+        (short.model.width, short.model.mlp_width) = (48, 144);
+        short.warm_start.steps = 30;
+        short.trainer.steps = 10_000;
+        short.trainer.max_new_tokens = 6;
+        short.trainer.prompts_per_step = 32;
+        short.trainer.prompts_per_update = 16;
+        short.evaluation.prompts = 128;
+        short
+    }
+
     /// The defaults (or the quick sizes) with a file and then `key=value` settings over them.
     ///
     /// # Errors
@@ -270,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_resolved_file_reads_back_as_itself() {
-        for file in [RunFile::default(), RunFile::quick()] {
+        for file in [RunFile::default(), RunFile::quick(), RunFile::short()] {
             assert_eq!(toml::from_str::<RunFile>(&file.to_toml()).unwrap(), file);
             file.family().unwrap();
         }

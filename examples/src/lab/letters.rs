@@ -39,7 +39,7 @@ pub struct LettersRun {
 impl Default for LettersRun {
     fn default() -> Self {
         Self {
-            budget: 2560,
+            budget: 1280,
             spread: 1.5,
             prompts_per_step: 16,
             prompts_per_update: 8,

@@ -5,7 +5,6 @@ use std::error::Error;
 use fireproof::kernels::ResolvedDevice;
 use fireproof::lab::statistics::{Estimate, bootstrap, mean, nested_bootstrap, pass_at_k};
 use fireproof::lab::{Axis, Block, Figure, Panel, Series, Table};
-use fireproof::prelude::*;
 use fireproof::trainer::{Evaluation, RecipeName};
 use serde::{Deserialize, Serialize};
 
@@ -59,12 +58,7 @@ pub struct RankedRun {
 
 impl Default for RankedRun {
     fn default() -> Self {
-        let mut run = RunFile::default();
-        run.trainer.steps = 10_000;
-        run.trainer.prompts_per_step = 32;
-        run.trainer.prompts_per_update = 16;
-        run.trainer.max_new_tokens = 8;
-        Self { run, budget: 8192 }
+        Self { run: RunFile::short(), budget: 12_288 }
     }
 }
 

@@ -30,16 +30,10 @@ pub struct SelectionRun {
 
 impl Default for SelectionRun {
     fn default() -> Self {
-        let mut run = RunFile::default();
-        run.task.prompts_per_level = 128;
-        run.trainer.steps = 10_000;
-        run.trainer.prompts_per_step = 32;
-        run.trainer.prompts_per_update = 16;
-        run.trainer.max_new_tokens = 8;
-        run.trainer.optimizer.learning_rate = 6e-4;
-        run.evaluation.prompts = 128;
+        let mut run = RunFile::short();
+        run.trainer.optimizer.learning_rate = 7.5e-4;
         run.evaluation.samples = 8;
-        Self { run, target: 0.6, evaluate_every: 4, cap: 30_000 }
+        Self { run, target: 0.55, evaluate_every: 4, cap: 24_576 }
     }
 }
 
