@@ -72,6 +72,7 @@ pub fn recorded(tasks: &[Task]) -> Vec<PromptGroup> {
             tokens.push(tokenizer.stop());
             Completion {
                 logprobs: vec![-2.0; tokens.len()],
+                sampling_logprobs: None,
                 support: None,
                 entropies: vec![2.0; tokens.len()],
                 tokens,
