@@ -7,18 +7,19 @@
 //! python benches/checkpoint_rival.py measure DIR
 //! ```
 //!
-//! Both print medians over the same shapes: see [`PREFILL`], [`TRAIN`] and [`REPEATS`].
+//! Both take `CLOCK=processor` for the time of processors, on one thread with `RAYON_NUM_THREADS=1` and
+//! `TORCH_THREADS=1`: other programs change that less. Both print medians over the same shapes: see [`PREFILL`], [`TRAIN`] and [`REPEATS`].
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::Duration;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use fireproof::kernels::token_logprobs;
 use fireproof::model::ModelFolder;
 use fireproof::prelude::*;
-use fireproof_benches::device;
+use fireproof_benches::{Clock, device};
 
 /// Programs of this workspace keep freed memory; so does what measures them.
 #[global_allocator]
@@ -39,9 +40,9 @@ fn main() {
     };
     let (folder, device) = (PathBuf::from(folder), device().device);
     let before = memory("VmRSS");
-    let started = Instant::now();
+    let (clock, started) = started();
     let model = load(&folder, &device);
-    let first = started.elapsed().as_secs_f64();
+    let first = (clock.now() - started).as_secs_f64();
     let weights = 4 * model.config().parameters() as u64;
     if let (Some(before), Some(peak)) = (before, memory("VmHWM")) {
         let ratio = (peak - before) as f64 / weights as f64;
@@ -103,13 +104,18 @@ fn median(mut work: impl FnMut()) -> f64 {
     work();
     let mut seconds: Vec<f64> = (0..REPEATS)
         .map(|_| {
-            let started = Instant::now();
+            let (clock, started) = started();
             work();
-            started.elapsed().as_secs_f64()
+            (clock.now() - started).as_secs_f64()
         })
         .collect();
     seconds.sort_by(f64::total_cmp);
     seconds[REPEATS / 2]
+}
+
+fn started() -> (Clock, Duration) {
+    let clock = Clock::chosen();
+    (clock, clock.now())
 }
 
 fn report(what: &str, [rows, time]: [usize; 2], seconds: f64) {

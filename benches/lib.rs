@@ -3,9 +3,13 @@
 //! `cargo bench --package fireproof-benches` runs them all on flex; `--features wgpu` and the like
 //! or the variable `BURN_DEVICE` choose another backend, as in every program.
 
+mod clock;
+
 use fireproof::kernels::ResolvedDevice;
 use fireproof::prelude::*;
 use fireproof::trajectory::{Completion, FinishReason, PolicyVersion, PromptGroup, SamplingParams};
+
+pub use clock::Clock;
 
 /// Digits and the sign that ends a prompt.
 pub const ALPHABET: &str = "0123456789>";
@@ -72,6 +76,7 @@ pub fn recorded(tasks: &[Task]) -> Vec<PromptGroup> {
             tokens.push(tokenizer.stop());
             Completion {
                 logprobs: vec![-2.0; tokens.len()],
+                sampling_logprobs: None,
                 support: None,
                 entropies: vec![2.0; tokens.len()],
                 tokens,

@@ -13,9 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use burn::tensor::DType;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use fireproof::model::{Export, ModelFolder};
 use fireproof::prelude::*;
+use fireproof_examples::arguments::{WeightPrecision, positive};
 
 /// Programs of this workspace keep freed memory.
 #[global_allocator]
@@ -31,25 +32,12 @@ struct Arguments {
     /// The folder to write, which must not hold weights yet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Precision of the files [default: that of the checkpoint]
-    #[arg(long, value_enum)]
-    dtype: Option<Precision>,
+    /// Precision of the files: f32, bf16, f16 [default: that of the checkpoint]
+    #[arg(long, value_enum, hide_possible_values = true)]
+    dtype: Option<WeightPrecision>,
     /// Megabytes of weights from which on a further file is begun
-    #[arg(long, value_name = "MB", default_value_t = 5000.0, value_parser = positive)]
+    #[arg(long, value_name = "MB", default_value_t = 5000.0, value_parser = positive::<f64>)]
     shard_mb: f64,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
-    F32,
-    Bf16,
-    F16,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| "is not a number".to_owned())?;
-    let is_positive = value.is_finite() && value > 0.0;
-    if is_positive { Ok(value) } else { Err("must be positive and finite".to_owned()) }
 }
 
 fn main() -> ExitCode {
@@ -70,11 +58,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     // F32 holds every number of the other two.
     let model = folder.load(DType::F32, &resolve_device(Some("flex"))?.device)?;
     let published = config.dtype.unwrap_or(DType::F32);
-    let dtype = arguments.dtype.map_or(published, |precision| match precision {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
-        Precision::F16 => DType::F16,
-    });
+    let dtype = arguments.dtype.map_or(published, WeightPrecision::dtype);
     let export = Export {
         dtype,
         shard_bytes: (arguments.shard_mb * 1e6) as usize,

@@ -14,15 +14,17 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
 
 use std::error::Error;
-use std::io::{self, BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use clap::{Parser, ValueEnum};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use clap::Parser;
 use fireproof::kernels::token_logprobs;
 use fireproof::model::ModelFolder;
 use fireproof::prelude::*;
+use fireproof_examples::arguments::{WeightPrecision, positive};
+use fireproof_examples::{read_lines, write_line};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -41,24 +43,17 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Divides the logits
-    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    #[arg(long, default_value_t = 1.0, value_parser = positive::<f32>)]
     temperature: f32,
-    /// Precision of weights and activations; scores are computed in f32
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    dtype: Precision,
+    /// Precision of weights and activations (f32, bf16, f16); scores are computed in f32
+    #[arg(long, value_enum, hide_possible_values = true, default_value_t = WeightPrecision::F32)]
+    dtype: WeightPrecision,
     /// Tokens that are computed together at most, padding included (one line at least)
     #[arg(long, value_name = "N", default_value_t = 2048)]
     batch_tokens: usize,
     /// Where to compute: flex, ndarray, wgpu, cuda, ...
     #[arg(long)]
     device: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Precision {
-    F32,
-    Bf16,
-    F16,
 }
 
 const EXAMPLES: &str = "\
@@ -70,12 +65,6 @@ A text gets the special tokens that the tokenizer adds, as in `tokenizer(text)` 
 
 /// Rows of logits that are held at once.
 const LOGIT_ROWS: usize = 256;
-
-fn positive(text: &str) -> Result<f32, String> {
-    let value: f32 = text.parse().map_err(|_| "is not a number".to_owned())?;
-    let is_positive = value.is_finite() && value > 0.0;
-    if is_positive { Ok(value) } else { Err("must be positive and finite".to_owned()) }
-}
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -91,16 +80,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let resolved = resolve_device(arguments.device.as_deref())?;
     eprintln!("device   {resolved}");
     let mut folder = ModelFolder::open(&arguments.model)?;
-    let lines = read_lines(&arguments.input, &folder)?;
+    let mut reader = Reader { folder: &folder, tokenizer: None };
+    let lines = read_lines(&arguments.input, |line| reader.line(line))?;
     // Tables for positions that no line has would only take memory.
     let config = &mut folder.config.transformer;
     let longest = lines.iter().map(|line| line.token_ids.len()).max().unwrap_or(1);
     config.context = config.context.min(longest);
-    let dtype = match arguments.dtype {
-        Precision::F32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
-        Precision::F16 => DType::F16,
-    };
+    let dtype = arguments.dtype.dtype();
     let model = folder.load(dtype, &resolved.device)?;
     eprintln!("model    {} parameters in {dtype:?}", folder.config.transformer.parameters());
     let mut out = io::stdout().lock();
@@ -108,9 +94,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let scores = score(&model, batch, arguments.temperature, &resolved.device);
         for (line, (logprobs, entropies)) in batch.iter().zip(scores) {
             let answer = Answer { id: &line.id, token_ids: &line.token_ids, logprobs, entropies };
-            match writeln!(out, "{}", serde_json::to_string(&answer)?).and_then(|()| out.flush()) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                written => written?,
+            if !write_line(&mut out, &serde_json::to_string(&answer)?)? {
+                return Ok(());
             }
         }
     }
@@ -137,27 +122,6 @@ struct Answer<'a> {
     token_ids: &'a [u32],
     logprobs: Vec<f32>,
     entropies: Vec<f32>,
-}
-
-/// Reads and checks all lines; empty ones are passed over.
-fn read_lines(path: &Path, folder: &ModelFolder) -> Result<Vec<Line>, Box<dyn Error>> {
-    let name = path.display();
-    let input: Box<dyn BufRead> = if path.as_os_str() == "-" {
-        Box::new(io::stdin().lock())
-    } else {
-        let file = std::fs::File::open(path).map_err(|error| format!("reading {name}: {error}"))?;
-        Box::new(io::BufReader::new(file))
-    };
-    let mut reader = Reader { folder, tokenizer: None };
-    let mut lines = Vec::new();
-    for (number, line) in (1..).zip(input.lines()) {
-        let line = line.map_err(|error| format!("{name}, line {number}: {error}"))?;
-        if !line.trim().is_empty() {
-            let line = reader.line(&line);
-            lines.push(line.map_err(|error| format!("{name}, line {number}: {error}"))?);
-        }
-    }
-    Ok(lines)
 }
 
 struct Reader<'a> {

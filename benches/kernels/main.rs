@@ -17,6 +17,8 @@ mod step;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use fireproof_benches::Clock;
+
 /// Programs of this workspace keep freed memory; so does what measures them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -118,35 +120,6 @@ fn measure_one(name: &str, way: &str) {
     }
     times.sort_by(f64::total_cmp);
     println!("{:.3} {:.0}", times[times.len() / 2] * 1e3, peak_megabytes());
-}
-
-/// What is measured.
-enum Clock {
-    /// The time that passes, from a start.
-    Wall(Instant),
-    /// The time of processors, where the system tells.
-    Processor,
-}
-
-impl Clock {
-    fn chosen() -> Self {
-        let asked = std::env::var("CLOCK").is_ok_and(|clock| clock == "processor");
-        if asked { Self::Processor } else { Self::Wall(Instant::now()) }
-    }
-
-    fn now(&self) -> Duration {
-        match self {
-            Self::Wall(start) => start.elapsed(),
-            Self::Processor => {
-                let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-                let spent = |thread: std::fs::DirEntry| {
-                    let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
-                    text.split_whitespace().next()?.parse::<u64>().ok()
-                };
-                Duration::from_nanos(threads.filter_map(spent).sum())
-            }
-        }
-    }
 }
 
 /// The most memory this process has had, where the system tells; else 0.

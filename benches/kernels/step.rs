@@ -1,8 +1,9 @@
 //! A whole training step of a transformer: forward, backward and AdamW.
 
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::GradientsParams;
 use burn::tensor::{Int, Tensor, TensorData};
 use fireproof::model::{CausalLm, TransformerConfig};
+use fireproof::trainer::{Optimizer, OptimizerConfig, global_norm};
 use fireproof_kernels::token_logprobs;
 
 use crate::losses::device;
@@ -37,7 +38,9 @@ fn ids(count: usize, factor: usize) -> TensorData {
 fn step(config: TransformerConfig, [batch, time]: [usize; 2]) -> Work {
     let device = device();
     let mut model = Some(config.init(1, &device.clone().autodiff()));
-    let mut optimizer = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.01).init();
+    let settings =
+        OptimizerConfig { learning_rate: 1e-3, weight_decay: 0.01, ..Default::default() };
+    let mut optimizer = Optimizer::new(settings);
     let flat = |factor| Tensor::<1, Int>::from_data(ids(batch * time, factor), &device);
     let tokens = flat(7919).reshape([batch, time]);
     let positions = Tensor::<1, Int>::arange(0..time as i64, &device);
@@ -50,7 +53,8 @@ fn step(config: TransformerConfig, [batch, time]: [usize; 2]) -> Work {
         let logits = policy.logits(hidden.reshape([batch * time, width]));
         let loss = -token_logprobs(logits, targets.clone(), 1.0).logprobs.mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &policy);
-        let policy = optimizer.step(1e-3, policy, gradients);
+        let norm = global_norm(&policy, &gradients).expect("the device works");
+        let policy = optimizer.step(policy, gradients, norm);
         let _ = loss.into_data();
         model = Some(policy);
     })

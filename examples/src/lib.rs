@@ -6,12 +6,14 @@
 // Programs talk to people on the terminal; libraries do not.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs talk to people")]
 
+pub mod arguments;
 mod data;
 mod display;
 pub mod gsm8k;
 mod interrupt;
 pub mod lab;
 mod layers;
+mod lines;
 pub mod machine;
 mod run_file;
 mod setup;
@@ -23,6 +25,8 @@ pub use display::Display;
 pub use display::DisplayError;
 pub use interrupt::INTERRUPTED;
 pub use interrupt::Interrupt;
+pub use lines::read_lines;
+pub use lines::write_line;
 pub use run_file::EvaluationConfig;
 pub use run_file::ModelConfig;
 pub use run_file::ReportConfig;

@@ -18,14 +18,16 @@ use burn::backend::{
 };
 use burn::tensor::{Shape, TensorData};
 
+pub(crate) mod blocks;
 pub(crate) mod heads;
 pub(crate) mod math;
+pub(crate) mod product;
 
 /// Numbers that are summed side by side: the partial sums of a row, whatever the machine.
 pub(crate) const LANES: usize = 16;
 
 /// A task on another core should have at least about this many numbers to work on.
-const NUMBERS_A_TASK: usize = 16 * 1024;
+pub(crate) const NUMBERS_A_TASK: usize = 16 * 1024;
 
 /// Runs a loop with the widest vector instructions of this machine.
 ///
@@ -33,12 +35,36 @@ const NUMBERS_A_TASK: usize = 16 * 1024;
 /// compiled for the oldest machine, where a fused multiply-add is a call.
 #[inline(always)]
 pub(crate) fn simd<R>(run: impl FnOnce() -> R) -> R {
-    // Not `pulp::Arch`: it knows these instructions only with a feature that would build burn's
-    // matrix products anew.
     #[cfg(target_arch = "x86_64")]
-    if let Some(wide) = pulp::x86::V3::try_new() {
-        return wide.vectorize(run);
+    {
+        if is_wide() {
+            // SAFETY: the machine has the instructions.
+            return unsafe { wide(run) };
+        }
+        // Not `pulp::Arch`: it knows these instructions only with a feature that would build burn's
+        // matrix products anew.
+        if let Some(narrow) = pulp::x86::V3::try_new() {
+            return narrow.vectorize(run);
+        }
     }
+    run()
+}
+
+/// Whether this machine has vectors of 16 numbers.
+#[cfg(target_arch = "x86_64")]
+fn is_wide() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("fma")
+}
+
+/// Compiles a loop for vectors of 16 numbers.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn wide<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 

@@ -14,7 +14,9 @@
 //! | [`linear_token_logprobs`] | hidden states, output layer | the same, without logits | in both |
 //! | [`surrogate_totals`] | ratio, clip codes | sums that people log | none |
 //! | [`sample_tokens`] | logits, one uniform number a row | token, its log-probabilities, entropy | none |
+//! | [`adamw`], [`square_sum`] | parameters, gradients, moments | the same after a step | none |
 //! | [`swiglu`], [`rms_norm`], [`rotate`], [`attend`] | activations | activations | in all but constants |
+//! | [`self_attention`], [`feed_forward`] | activations, parameters | activations | in all but constants |
 //!
 //! Which device a program runs on is decided by [`resolve_device`].
 //!
@@ -31,8 +33,11 @@
 //! assert!((logprobs[0] + 2f32.ln()).abs() < 1e-6 && logprobs[1] == 0.0);
 //! ```
 
+mod adamw;
 mod attend;
+mod block_ops;
 mod device;
+mod feed_forward;
 #[cfg(feature = "flex")]
 mod flex;
 mod group_normalize;
@@ -47,10 +52,17 @@ mod primitive;
 mod rms_norm;
 mod rotate;
 mod sample_tokens;
+mod self_attention;
 mod swiglu;
 mod token_logprobs;
 
+pub use adamw::AdamWStep;
+pub use adamw::Moments;
+pub use adamw::OptimizerKernels;
+pub use adamw::adamw;
+pub use adamw::square_sum;
 pub use attend::attend;
+pub use block_ops::BlockKernels;
 pub use device::BackendName;
 pub use device::DeviceChoice;
 pub use device::DeviceError;
@@ -60,6 +72,10 @@ pub use device::compiled_backends;
 pub use device::is_queued;
 pub use device::resolve_device;
 pub use device::test_devices;
+pub use feed_forward::FeedForward;
+pub use feed_forward::FeedForwardParameters;
+pub use feed_forward::FeedForwardSaved;
+pub use feed_forward::feed_forward;
 pub use group_normalize::GroupEstimator;
 pub use group_normalize::GroupNormalization;
 pub use group_normalize::GroupNormalized;
@@ -82,6 +98,13 @@ pub use rotate::rotate;
 pub use sample_tokens::SampledTokens;
 pub use sample_tokens::SamplingRule;
 pub use sample_tokens::sample_tokens;
+pub use self_attention::Attended;
+pub use self_attention::AttentionConstants;
+pub use self_attention::AttentionParameters;
+pub use self_attention::AttentionRule;
+pub use self_attention::AttentionView;
+pub use self_attention::SelfAttention;
+pub use self_attention::self_attention;
 pub use swiglu::swiglu;
 pub use token_logprobs::TokenLogprobs;
 pub use token_logprobs::token_logprobs;

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, activation};
-use fireproof_kernels::attend;
+use fireproof_kernels::{AttentionRule, AttentionView, SelfAttention, attend, self_attention};
 
 use crate::cache::LayerCache;
 use crate::norm::{RmsNorm, in_dtype};
@@ -42,6 +42,37 @@ pub(crate) struct Context<'a> {
 }
 
 impl Attention {
+    /// `x + forward(norm(x))` without a cache as one operation; `None` where it does not exist: with
+    /// norms of queries and keys or a soft cap, in other precisions, and beside adapters.
+    pub(crate) fn fused(
+        &self,
+        norm: &RmsNorm,
+        x: &Tensor<2>,
+        time: usize,
+        view: &View,
+    ) -> Option<Tensor<2>> {
+        let has_more = self.q_norm.is_some() || self.k_norm.is_some() || self.soft_cap.is_some();
+        if has_more || x.dtype() != DType::F32 || !view.angles.are_f32() {
+            return None;
+        }
+        let (query, query_bias) = self.q_proj.plain()?;
+        let (key, key_bias) = self.k_proj.plain()?;
+        let (value, value_bias) = self.v_proj.plain()?;
+        let biases = [query_bias, key_bias, value_bias];
+        let (gamma, output) = (norm.factor()?, self.o_proj.bare()?);
+        let parameters = SelfAttention { gamma, query, key, value, biases, output };
+        let rule = AttentionRule {
+            heads: self.heads,
+            kv_heads: self.kv_heads,
+            time,
+            scale: self.scale,
+            epsilon: norm.epsilon,
+        };
+        let Angles { cos, sin } = view.angles.clone();
+        let view = AttentionView { cos, sin, bias: view.bias.clone() };
+        Some(self_attention(x.clone(), parameters, view, rule))
+    }
+
     /// `[B T, D]` -> `[B T, D]`, rows of `time` tokens.
     pub(crate) fn forward(&self, x: Tensor<2>, time: usize, context: Context<'_>) -> Tensor<2> {
         let [tokens, _] = x.dims();

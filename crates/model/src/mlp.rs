@@ -4,9 +4,10 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, activation};
-use fireproof_kernels::swiglu;
+use fireproof_kernels::{FeedForward, feed_forward, swiglu};
 
 use crate::architecture::Activation;
+use crate::norm::RmsNorm;
 use crate::projection::Projection;
 
 /// `(activation(x gate) * (x up)) down`.
@@ -20,6 +21,18 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
+    /// `x + forward(norm(x))` as one operation; `None` where it does not exist: for other
+    /// activations and precisions, and beside adapters and biases.
+    pub(crate) fn fused(&self, norm: &RmsNorm, x: &Tensor<2>) -> Option<Tensor<2>> {
+        if !matches!(self.activation, Activation::Silu) || x.dtype() != DType::F32 {
+            return None;
+        }
+        let (gate, up) = (self.gate_proj.bare()?, self.up_proj.bare()?);
+        let parameters =
+            FeedForward { gamma: norm.factor()?, gate, up, down: self.down_proj.bare()? };
+        Some(feed_forward(x.clone(), parameters, norm.epsilon))
+    }
+
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let gate = self.gate_proj.forward(x.clone());
         let up = self.up_proj.forward(x);

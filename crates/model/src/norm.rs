@@ -13,11 +13,18 @@ pub(crate) struct RmsNorm {
 }
 
 impl RmsNorm {
+    /// What is multiplied with, if the fused operations can take it: in `f32`.
+    pub(crate) fn factor(&self) -> Option<Tensor<1>> {
+        let gamma = self.gamma.val();
+        let factor = if self.offset { gamma + 1.0 } else { gamma };
+        (factor.dtype() == DType::F32).then_some(factor)
+    }
+
     pub(crate) fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let dtype = x.dtype();
-        if dtype == DType::F32 && self.gamma.val().dtype() == DType::F32 {
-            let gamma = self.gamma.val();
-            let factor = if self.offset { gamma + 1.0 } else { gamma };
+        if dtype == DType::F32
+            && let Some(factor) = self.factor()
+        {
             return rms_norm(x, factor, self.epsilon);
         }
         let x = in_dtype(x, DType::F32);

@@ -29,6 +29,21 @@ impl Projection {
         in_dtype(y + adapter.forward(x), dtype)
     }
 
+    /// Weight and bias, if the fused operations can take them: in `f32` and without an adapter.
+    pub(crate) fn plain(&self) -> Option<(Tensor<2>, Option<Tensor<1>>)> {
+        let weight = self.weight.val();
+        let is_plain = self.adapter.is_none() && weight.dtype() == DType::F32;
+        is_plain.then(|| (weight, self.bias.as_ref().map(Param::val)))
+    }
+
+    /// [`plain`](Self::plain) without a bias.
+    pub(crate) fn bare(&self) -> Option<Tensor<2>> {
+        match self.plain()? {
+            (weight, None) => Some(weight),
+            _ => None,
+        }
+    }
+
     /// Width of the output.
     pub(crate) fn output(&self) -> usize {
         self.weight.dims()[1]

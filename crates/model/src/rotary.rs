@@ -24,8 +24,8 @@ pub(crate) struct Rotary {
 /// Cosines and sines at the positions of a batch, `[B, 1, T, d/2]`.
 #[derive(Clone)]
 pub(crate) struct Angles {
-    cos: Tensor<4>,
-    sin: Tensor<4>,
+    pub(crate) cos: Tensor<4>,
+    pub(crate) sin: Tensor<4>,
 }
 
 impl Rotary {
@@ -62,9 +62,14 @@ impl Rotary {
 }
 
 impl Angles {
+    /// Whether they are what the fused operations take.
+    pub(crate) fn are_f32(&self) -> bool {
+        self.cos.dtype() == DType::F32
+    }
+
     /// Rotates `[B, H, T, d]`.
     pub(crate) fn rotate(&self, x: Tensor<4>) -> Tensor<4> {
-        if x.dtype() == DType::F32 && self.cos.dtype() == DType::F32 {
+        if x.dtype() == DType::F32 && self.are_f32() {
             return rotate(x, self.cos.clone(), self.sin.clone());
         }
         let half = x.dims()[3] / 2;

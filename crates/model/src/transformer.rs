@@ -50,6 +50,9 @@ struct Views {
 
 impl Block {
     fn forward(&self, x: Tensor<2>, time: usize, context: Context<'_>) -> Tensor<2> {
+        if let Some(x) = self.fused(&x, time, &context) {
+            return x;
+        }
         let normed = self.input_layernorm.forward(x.clone());
         let attended = self.self_attn.forward(normed, time, context);
         let norms = (&self.pre_feedforward_layernorm, &self.post_feedforward_layernorm);
@@ -59,8 +62,21 @@ impl Block {
             return x + after.forward(fed);
         }
         let x = x + attended;
+        if let Some(fed) = self.mlp.fused(&self.post_attention_layernorm, &x) {
+            return fed;
+        }
         let normed = self.post_attention_layernorm.forward(x.clone());
         x + self.mlp.forward(normed)
+    }
+
+    /// Both halves as one operation each, where there are such.
+    fn fused(&self, x: &Tensor<2>, time: usize, context: &Context<'_>) -> Option<Tensor<2>> {
+        let has_two_norms = self.pre_feedforward_layernorm.is_none();
+        if context.cache.is_some() || !has_two_norms {
+            return None;
+        }
+        let attended = self.self_attn.fused(&self.input_layernorm, x, time, context.view)?;
+        self.mlp.fused(&self.post_attention_layernorm, &attended)
     }
 }
 

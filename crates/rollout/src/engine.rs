@@ -102,7 +102,8 @@ pub enum RolloutError {
 impl RolloutRequest {
     /// Refuses requests that cannot be served by any model.
     pub(crate) fn validate(&self) -> Result<(), RolloutError> {
-        let temperature = self.sampling.temperature;
+        let SamplingParams { temperature, top_k, top_p, min_p } = self.sampling;
+        let impossible = |share: &f32| !(*share > 0.0 && *share <= 1.0);
         let reason = if self.prompt_tokens.is_empty() {
             "the prompt has no tokens".to_owned()
         } else if self.samples == 0 {
@@ -111,8 +112,12 @@ impl RolloutRequest {
             "0 new tokens were asked for".to_owned()
         } else if !(temperature.is_finite() && temperature >= 0.0) {
             format!("the temperature must be 0 or positive, not {temperature}")
-        } else if self.sampling.top_k == Some(0) {
+        } else if top_k == Some(0) {
             "top_k must be at least 1, not 0".to_owned()
+        } else if let Some(share) = top_p.filter(impossible) {
+            format!("top_p must be above 0 and at most 1, not {share}")
+        } else if let Some(share) = min_p.filter(impossible) {
+            format!("min_p must be above 0 and at most 1, not {share}")
         } else {
             return Ok(());
         };

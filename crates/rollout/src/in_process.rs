@@ -230,30 +230,36 @@ struct Read {
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
     entropies: Vec<f32>,
-    /// Tokens of a support, the supports one after the other, log-probabilities among them.
-    support: Option<(usize, Vec<i32>, Vec<f32>)>,
+    /// Log-probabilities among what they were drawn among.
+    sampling_logprobs: Option<Vec<f32>>,
+    /// Tokens of a support, and the supports one after the other.
+    support: Option<(usize, Vec<i32>)>,
 }
 
 impl Read {
     /// Reads everything in one transfer.
     fn of(sampled: Sampled) -> Result<Self, RolloutError> {
-        let Sampled { tokens, logprobs, entropies, support } = sampled;
-        let width = support.as_ref().map(|support| support.tokens.dims()[1]);
+        let Sampled { tokens, logprobs, entropies, sampling_logprobs, support } = sampled;
+        let (restricted, width) =
+            (sampling_logprobs.is_some(), support.as_ref().map(|s| s.dims()[1]));
         let mut transaction =
             Transaction::default().register(tokens).register(logprobs).register(entropies);
+        if let Some(logprobs) = sampling_logprobs {
+            transaction = transaction.register(logprobs);
+        }
         if let Some(support) = support {
-            transaction = transaction.register(support.tokens).register(support.logprobs);
+            transaction = transaction.register(support);
         }
         let read = transaction.try_execute();
-        let read = read.map_err(|error| RolloutError::Device(error.to_string()))?;
-        let support = match (width, read.get(3), read.get(4)) {
-            (Some(width), Some(tokens), Some(logprobs)) => {
-                Some((width, host(tokens)?, host(logprobs)?))
-            }
-            _ => None,
-        };
-        let (tokens, logprobs) = (host(&read[0])?, host(&read[1])?);
-        Ok(Self { tokens, logprobs, entropies: host(&read[2])?, support })
+        let mut read = read.map_err(|error| RolloutError::Device(error.to_string()))?.into_iter();
+        let mut next = || read.next().expect("one for each that was registered");
+        Ok(Self {
+            tokens: host(&next())?,
+            logprobs: host(&next())?,
+            entropies: host(&next())?,
+            sampling_logprobs: restricted.then(|| host(&next())).transpose()?,
+            support: width.map(|width| Ok((width, host(&next())?))).transpose()?,
+        })
     }
 
     fn row(&self, index: usize) -> Drawn<'_> {
@@ -262,9 +268,8 @@ impl Read {
             token: self.tokens[index],
             logprob: self.logprobs[index],
             entropy: self.entropies[index],
-            support: support.map(|(width, tokens, logprobs)| {
-                (&tokens[index * width..][..*width], logprobs[index])
-            }),
+            sampling_logprob: self.sampling_logprobs.as_ref().map(|logprobs| logprobs[index]),
+            support: support.map(|(width, tokens)| &tokens[index * width..][..*width]),
         }
     }
 }

@@ -28,8 +28,10 @@ pub(crate) struct Drawn<'a> {
     pub(crate) token: u32,
     pub(crate) logprob: f32,
     pub(crate) entropy: f32,
-    /// The tokens it was drawn among and its log-probability among them, if not among all.
-    pub(crate) support: Option<(&'a [i32], f32)>,
+    /// Its log-probability among the tokens that it was drawn among, if those were not all.
+    pub(crate) sampling_logprob: Option<f32>,
+    /// Those tokens, where they are kept.
+    pub(crate) support: Option<&'a [i32]>,
 }
 
 impl Row {
@@ -48,6 +50,7 @@ impl Row {
             completion: Completion {
                 tokens: Vec::new(),
                 logprobs: Vec::new(),
+                sampling_logprobs: None,
                 support: None,
                 entropies: Vec::new(),
                 finish: FinishReason::Length,
@@ -83,7 +86,7 @@ impl Row {
         request: &RolloutRequest,
         drawn: Drawn<'_>,
     ) -> Result<(), RolloutError> {
-        let Drawn { token, logprob, entropy, support } = drawn;
+        let Drawn { token, logprob, entropy, sampling_logprob, support } = drawn;
         if self.done {
             return Ok(());
         }
@@ -99,11 +102,13 @@ impl Row {
         completion.tokens.push(token);
         completion.logprobs.push(logprob);
         completion.entropies.push(entropy);
-        if let Some((tokens, logprob)) = support {
+        if let Some(logprob) = sampling_logprob {
+            completion.sampling_logprobs.get_or_insert_default().push(logprob);
+        }
+        if let Some(tokens) = support {
             let support = completion.support.get_or_insert_default();
             support.width = tokens.len();
             support.tokens.extend(tokens.iter().map(|token| *token as u32));
-            support.logprobs.push(logprob);
         }
         if request.stop.stop_tokens.contains(&token) {
             completion.finish = FinishReason::Stop;

@@ -3,11 +3,11 @@
 #![allow(clippy::print_stdout, reason = "a failed test shows its device")]
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use fireproof_kernels::test_devices;
+use fireproof_kernels::{SamplingRule, test_devices};
 use fireproof_model::{CausalLm, TabularPolicy, Transformer, TransformerConfig};
 use fireproof_rollout::{
-    Categorical, Greedy, InProcessEngine, ReplayEngine, RolloutEngine, RolloutError,
-    RolloutRequest, Sampler, StopRules, UniformStream,
+    Categorical, Greedy, InProcessEngine, ReplayEngine, Restricted, RolloutEngine, RolloutError,
+    RolloutRequest, Sampler, StopRules, TopK, UniformStream,
 };
 use fireproof_trajectory::{
     Completion, FinishReason, PolicyVersion, PromptGroup, PromptId, SamplingParams,
@@ -129,15 +129,16 @@ fn batched_decoding_equals_decoding_by_hand() {
     });
 }
 
+fn tokens(groups: &[PromptGroup]) -> Vec<Vec<u32>> {
+    let completions = groups.iter().flat_map(|group| &group.completions);
+    completions.map(|completion| completion.tokens.clone()).collect()
+}
+
 #[test]
 fn a_completion_does_not_depend_on_what_else_is_in_the_batch() {
     on_every_device(|device| {
         let model = transformer(device);
         let all = generate(&model, 64, &requests());
-        let tokens = |groups: &[PromptGroup]| -> Vec<Vec<u32>> {
-            let completions = groups.iter().flat_map(|group| &group.completions);
-            completions.map(|completion| completion.tokens.clone()).collect()
-        };
         // From two rows at a time, with retiring and admitting, up to all at once.
         for max_rows in [1, 2, 3, 5, 8, 16] {
             assert_eq!(
@@ -223,6 +224,135 @@ fn frequencies_are_those_of_the_softmax() {
     });
 }
 
+/// Logits whose softmax is 1/2, 1/4, 1/8, 1/8 in another order, and the ways of sampling from it.
+const SHARES: [f64; 4] = [0.125, 0.5, 0.125, 0.25];
+
+fn from_shares(sampling: SamplingParams, samples: usize, device: &Device) -> PromptGroup {
+    let table = SHARES.map(|share| share.ln() as f32).repeat(4 * 2);
+    let policy = TabularPolicy::from_logits(&table, 4, device);
+    let stop = StopRules { max_tokens: 1, stop_tokens: vec![] };
+    let asked = RolloutRequest { sampling, stop, ..request(1, &[2], samples) };
+    generate(&policy, 8192, &[asked]).remove(0)
+}
+
+#[test]
+fn a_restricted_support_is_drawn_from_as_from_its_renormalised_softmax() {
+    let whole = SamplingParams::default();
+    let top_p = |share| SamplingParams { top_p: Some(share), ..whole };
+    let min_p = |share| SamplingParams { min_p: Some(share), ..whole };
+    for (sampling, support) in [
+        // The tokens before the second add to 1/2, those before the tie to 3/4: the tie is in or
+        // out as a whole.
+        (top_p(0.4), vec![1]),
+        (top_p(0.51), vec![1, 3]),
+        (top_p(0.74), vec![1, 3]),
+        (top_p(0.76), vec![0, 1, 2, 3]),
+        (top_p(1.0), vec![0, 1, 2, 3]),
+        (min_p(0.6), vec![1]),
+        (min_p(0.3), vec![1, 3]),
+        (SamplingParams { top_k: Some(3), ..top_p(0.74) }, vec![1, 3]),
+        (SamplingParams { top_k: Some(1), ..top_p(0.74) }, vec![1]),
+        (SamplingParams { top_k: Some(2), ..whole }, vec![1, 3]),
+    ] {
+        on_every_device(|device| {
+            const COUNT: usize = 2000;
+            let group = from_shares(sampling, COUNT, device);
+            let mass: f64 = support.iter().map(|token| SHARES[*token]).sum();
+            let mut chi_squared = 0.0;
+            for (token, share) in SHARES.iter().enumerate() {
+                let drawn = |c: &&Completion| c.tokens == [token as u32];
+                let seen = group.completions.iter().filter(drawn).count() as f64;
+                if support.contains(&token) {
+                    let expected = COUNT as f64 * share / mass;
+                    chi_squared += (seen - expected).powi(2) / expected;
+                } else {
+                    assert_eq!(seen, 0.0, "{sampling:?} drew token {token}");
+                }
+            }
+            // At most three degrees of freedom: above 16.3 has probability 0.001; the seed is fixed.
+            assert!(chi_squared < 16.3, "{sampling:?}: {chi_squared}");
+            for completion in &group.completions {
+                let share = SHARES[completion.tokens[0] as usize];
+                assert!((f64::from(completion.logprobs[0]) - share.ln()).abs() < 1e-5);
+                let among = completion.sampling_logprobs.as_ref().map(|among| f64::from(among[0]));
+                let expected = (support.len() < 4 || sampling.top_p == Some(0.76))
+                    .then_some((share / mass).ln());
+                assert_eq!(among.is_some(), expected.is_some(), "{sampling:?}");
+                assert!((among.unwrap_or(0.0) - expected.unwrap_or(0.0)).abs() < 1e-5);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_support_is_kept_where_its_size_alone_restricts_it() {
+    let device = &test_devices()[0].device;
+    let sampling = |top_k, top_p| SamplingParams { top_k, top_p, ..SamplingParams::default() };
+    for (sampling, kept) in [
+        (sampling(Some(2), None), true),
+        (sampling(Some(2), Some(0.9)), false),
+        (sampling(None, Some(0.9)), false),
+        (sampling(None, None), false),
+    ] {
+        let group = from_shares(sampling, 2, device);
+        group.validate().expect("lengths agree");
+        for completion in &group.completions {
+            assert_eq!(completion.support.as_ref().map(|s| s.at(0)), kept.then_some(&[1, 3][..]));
+            let behaviour = completion.behaviour_logprobs();
+            let among = completion.sampling_logprobs.as_deref();
+            assert_eq!(Some(behaviour), if kept { among } else { Some(&completion.logprobs[..]) });
+        }
+    }
+}
+
+#[test]
+fn a_restricted_completion_does_not_depend_on_its_batch_either() {
+    on_every_device(|device| {
+        let model = transformer(device);
+        let asked = |restrict: fn(&mut SamplingParams)| -> Vec<RolloutRequest> {
+            let mut all = requests();
+            all.iter_mut().for_each(|request| restrict(&mut request.sampling));
+            all
+        };
+        for asked in [
+            asked(|sampling| sampling.top_p = Some(0.7)),
+            asked(|sampling| sampling.min_p = Some(0.2)),
+            asked(|sampling| sampling.top_k = Some(3)),
+        ] {
+            let all = tokens(&generate(&model, 64, &asked));
+            assert_eq!(tokens(&generate(&model, 3, &asked)), all);
+            for (index, request) in asked.into_iter().enumerate() {
+                let before: usize = requests()[..index].iter().map(|r| r.samples).sum();
+                let alone = tokens(&generate(&model, 64, &[request]));
+                assert_eq!(alone, all[before..before + alone.len()]);
+            }
+        }
+    });
+}
+
+#[test]
+fn ties_at_the_edge_are_kept_by_a_rule_and_cut_by_a_support_of_fixed_size() {
+    on_every_device(|device| {
+        let row = [0.0f32, 2.0, 2.0, 2.0];
+        let logits = Tensor::<2>::from_data([row; 64], device);
+        let uniforms: Vec<f32> = (0..64).map(|i| (i as f32 + 0.5) / 64.0).collect();
+        let drawn = |sampler: &dyn Sampler| {
+            let uniforms = Tensor::<1>::from_data(TensorData::new(uniforms.clone(), [64]), device);
+            let drawn = sampler.sample(logits.clone(), uniforms).tokens.into_data();
+            let mut tokens: Vec<i32> = drawn.try_to_vec_as().expect("ints");
+            tokens.sort_unstable();
+            tokens.dedup();
+            tokens
+        };
+        let whole = SamplingRule::at(1.0);
+        let two = SamplingRule { top_k: Some(2), ..whole };
+        assert_eq!(drawn(&Restricted { rule: two }), [1, 2, 3]);
+        assert_eq!(drawn(&TopK { k: 2, temperature: 1.0 }).len(), 2);
+        let half = SamplingRule { top_p: Some(0.5), ..whole };
+        assert_eq!(drawn(&Restricted { rule: half }), [1, 2, 3]);
+    });
+}
+
 #[test]
 fn the_extremes_of_the_uniform_number_draw_the_ends_of_the_support() {
     on_every_device(|device| {
@@ -257,6 +387,9 @@ fn requests_that_cannot_be_served_are_named() {
         (change(&|r| r.stop.max_tokens = 0), "0 new tokens were asked for"),
         (change(&|r| r.sampling.temperature = -1.0), "must be 0 or positive, not -1"),
         (change(&|r| r.sampling.temperature = f32::NAN), "must be 0 or positive, not NaN"),
+        (change(&|r| r.sampling.top_k = Some(0)), "top_k must be at least 1, not 0"),
+        (change(&|r| r.sampling.top_p = Some(0.0)), "top_p must be above 0 and at most 1, not 0"),
+        (change(&|r| r.sampling.min_p = Some(1.5)), "min_p must be above 0 and at most 1, not 1.5"),
         (change(&|r| r.prompt_tokens = vec![1, 11]), "token 11 at position 1 is not in the"),
         (change(&|r| r.prefix = vec![99]), "token 99 at position 2 is not in the"),
         (change(&|r| r.stop.max_tokens = 31), "2 tokens and up to 31 new ones exceed"),

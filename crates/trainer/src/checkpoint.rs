@@ -18,12 +18,12 @@ use crate::optimizer::{LoadError, Optimizer};
 use trained::Trained;
 
 /// Version of the layout.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const STATE: &str = "state.json";
 const STATE_CHECK: &str = "state.crc32";
 const POLICY: &str = "policy.bpk";
 const REFERENCE: &str = "reference.bpk";
-const OPTIMIZER: &str = "optimizer.bpk";
+const OPTIMIZER: &str = "optimizer.safetensors";
 
 /// Why a checkpoint cannot be used or written.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +52,10 @@ pub enum CheckpointError {
     Incompatible {
         /// The checkpoint.
         path: PathBuf,
-        /// What differs: `format`, `recipe` or `model`.
+        /// What differs: `format`, `recipe`, `model` or `optimiser`.
         what: &'static str,
         /// What differs, `-` the checkpoint's and `+` the run's.
         difference: String,
-    },
-    /// The optimiser could not be restored on this machine; the checkpoint is whole.
-    #[error(
-        "the optimiser in {path} cannot be restored here: burn does it on its own default device \
-         and could not open that one. BURN_DEVICE must be unset or the bare name of a backend \
-         (such as `flex` or `cuda`) that is there; choose among several devices with `--device`",
-        path = path.display()
-    )]
-    Device {
-        /// The file.
-        path: PathBuf,
     },
     /// It could not be written; nothing that looks like a checkpoint was left behind.
     #[error("writing checkpoint {path}: {reason}", path = path.display())]
@@ -311,10 +300,10 @@ pub(crate) fn load<M: Module>(
     };
     let reference = state.files.contains_key(REFERENCE).then(|| module(REFERENCE)).transpose()?;
     let loaded = Loaded { policy: module(POLICY)?, reference };
-    let path = path.join(OPTIMIZER);
-    optimizer.load(&path, state.updates).map_err(|error| match error {
-        LoadError::File(reason) => CheckpointError::Corrupt { path, reason },
-        LoadError::Device => CheckpointError::Device { path },
+    let file = path.join(OPTIMIZER);
+    optimizer.load(&file, policy, state.updates).map_err(|error| match error {
+        LoadError::File(reason) => CheckpointError::Corrupt { path: file, reason },
+        LoadError::Misfit(difference) => incompatible("optimiser", difference),
     })?;
     Ok(loaded)
 }

@@ -127,7 +127,11 @@ impl Environment {
                 prompt_tokens: self.entry(*prompt)?.1.clone(),
                 prefix: Vec::new(),
                 samples,
-                sampling: SamplingParams { temperature: config.temperature, top_k },
+                sampling: SamplingParams {
+                    temperature: config.temperature,
+                    top_k,
+                    ..SamplingParams::default()
+                },
                 stop: StopRules {
                     max_tokens: config.max_new_tokens,
                     stop_tokens: self.tokenizer.stops().to_vec(),

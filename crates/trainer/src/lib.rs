@@ -100,6 +100,8 @@ pub use metrics::Spread;
 pub use metrics::StepMetrics;
 pub use metrics::StepTimes;
 pub use metrics::SuccessBin;
+pub use optimizer::Optimizer;
+pub use optimizer::global_norm;
 pub use recipe::Recipe;
 pub use recipe::RecipeName;
 pub use recipe::SelectorName;

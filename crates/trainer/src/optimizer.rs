@@ -1,30 +1,65 @@
 //! AdamW with a linear warm-up and a clip of the gradient's global norm.
 
-use std::fmt;
-use std::path::Path;
+mod states;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Tensor, Transaction};
-use fireproof_kernels::catch_panic;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, Tensor, TensorData};
+use fireproof_kernels::{AdamWStep, Moments, adamw, square_sum};
 
 use crate::config::OptimizerConfig;
 use crate::error::TrainError;
 
-/// The optimiser of a run.
-pub(crate) struct Optimizer {
-    inner: ModuleOptimizer,
+pub(crate) use states::LoadError;
+
+/// The optimiser of a run: AdamW (arXiv 1711.05101) as `torch.optim.AdamW` makes it, one pass a
+/// parameter.
+///
+/// Moments are `f32` whatever the parameters are. Parameters in `bf16` or `f16` have an `f32` copy
+/// that is stepped and then rounded, so that steps too small for them add up.
+///
+/// ```
+/// use burn::module::{Module, Param};
+/// use burn::optim::GradientsParams;
+/// use burn::tensor::Tensor;
+/// use fireproof_trainer::{Optimizer, OptimizerConfig, global_norm};
+///
+/// #[derive(Module, Debug)]
+/// struct Line {
+///     slope: Param<Tensor<1>>,
+/// }
+///
+/// let device = fireproof_kernels::resolve_device(Some("flex")).unwrap().device.autodiff();
+/// let line = Line { slope: Param::from_tensor(Tensor::from_data([2.0], &device)) };
+/// let mut optimizer = Optimizer::new(OptimizerConfig { learning_rate: 0.5, ..Default::default() });
+/// let gradients = line.slope.val().square().sum().backward();
+/// let gradients = GradientsParams::from_grads(gradients, &line);
+/// let norm = global_norm(&line, &gradients).unwrap();
+/// let line = optimizer.step(line, gradients, norm);
+/// // The first step goes by the learning rate.
+/// assert!((line.slope.val().into_data().try_to_vec_as::<f32>().unwrap()[0] - 1.5).abs() < 1e-5);
+/// ```
+pub struct Optimizer {
     config: OptimizerConfig,
+    /// By the path of the parameter.
+    states: BTreeMap<String, State>,
     /// Updates made so far.
     pub(crate) updates: u64,
 }
 
-/// Why an optimiser's state could not be restored.
-pub(crate) enum LoadError {
-    /// The file.
-    File(String),
-    /// burn's default device is not there.
-    Device,
+/// What is remembered of a parameter, in one dimension.
+#[derive(Clone, Debug)]
+struct State {
+    /// The parameter's own shape.
+    shape: Vec<usize>,
+    /// Steps it has made; it makes none in an update without a gradient for it.
+    steps: u64,
+    moments: Moments<1>,
+    /// The `f32` copy of a narrower parameter.
+    master: Option<Tensor<1>>,
 }
 
 impl fmt::Debug for Optimizer {
@@ -35,14 +70,10 @@ impl fmt::Debug for Optimizer {
 }
 
 impl Optimizer {
-    pub(crate) fn new(config: OptimizerConfig) -> Self {
-        let inner = AdamWConfig::new()
-            .with_beta_1(config.beta_1)
-            .with_beta_2(config.beta_2)
-            .with_epsilon(config.epsilon)
-            .with_weight_decay(config.weight_decay)
-            .init();
-        Self { inner, config, updates: 0 }
+    /// One that has made no update.
+    #[must_use]
+    pub fn new(config: OptimizerConfig) -> Self {
+        Self { config, states: BTreeMap::new(), updates: 0 }
     }
 
     /// The learning rate of update number `update` (from 1): `learning_rate * min(1, update /
@@ -58,55 +89,130 @@ impl Optimizer {
         self.learning_rate(self.updates)
     }
 
-    /// Scales the gradients to the norm limit and updates the parameters.
-    pub(crate) fn step<M: Module>(
-        &mut self,
-        policy: M,
-        mut gradients: GradientsParams,
-        norm: f32,
-    ) -> M {
-        let limit = self.config.max_grad_norm;
-        if limit > 0.0 && norm > limit {
-            let mut scale = Scale { gradients: &mut gradients, factor: limit / norm };
-            policy.visit(&mut scale);
-        }
+    /// Updates the parameters that have gradients, by gradients scaled to the norm limit; `norm` is
+    /// their [`global_norm`].
+    #[must_use]
+    pub fn step<M: Module>(&mut self, policy: M, gradients: GradientsParams, norm: f32) -> M {
         self.updates += 1;
-        self.inner.step(self.last_learning_rate(), policy, gradients)
-    }
-
-    pub(crate) fn save(&self, path: &Path) -> Result<(), String> {
-        self.inner.save(path).map_err(|error| error.to_string())
-    }
-
-    pub(crate) fn load(&mut self, path: &Path, updates: u64) -> Result<(), LoadError> {
-        // burn restores optimiser state through `Device::default()`, which panics if the backend
-        // it prefers has no device here, whatever device the run uses.
-        let inner = self.inner.clone();
-        let loaded = catch_panic(|| inner.load(path));
-        self.inner = match loaded {
-            Ok(loaded) => loaded.map_err(|error| LoadError::File(error.to_string()))?,
-            Err(_) => return Err(LoadError::Device),
+        let learning_rate = self.last_learning_rate();
+        let OptimizerConfig { beta_1, beta_2, epsilon, weight_decay, max_grad_norm, .. } =
+            self.config;
+        let is_clipped = max_grad_norm > 0.0 && norm > max_grad_norm;
+        let step = AdamWStep {
+            learning_rate,
+            beta_1: decimal(beta_1),
+            beta_2: decimal(beta_2),
+            epsilon: decimal(epsilon),
+            weight_decay: decimal(weight_decay),
+            gradient_scale: if is_clipped { f64::from(max_grad_norm / norm) } else { 1.0 },
+            number: 0,
         };
-        self.updates = updates;
-        Ok(())
+        let path = Vec::new();
+        policy.map(&mut Steps { states: &mut self.states, gradients, step, path })
     }
+}
+
+/// The setting as it was written: 0.9 and not the `f32` next to it, whose distance from 1 differs
+/// in the eighth digit.
+fn decimal(setting: f32) -> f64 {
+    setting.to_string().parse().unwrap_or_else(|_| f64::from(setting))
+}
+
+/// Steps each parameter.
+struct Steps<'a> {
+    states: &'a mut BTreeMap<String, State>,
+    gradients: GradientsParams,
+    /// But for its number.
+    step: AdamWStep,
+    path: Vec<String>,
+}
+
+impl ModuleMapper for Steps<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, parameter, mapper) = param.consume();
+        let parameter = match self.gradients.remove::<D>(id) {
+            Some(gradient) => self.stepped(parameter, gradient),
+            None => parameter,
+        };
+        Param::from_mapped_value(id, parameter, mapper)
+    }
+}
+
+impl Steps<'_> {
+    fn stepped<const D: usize>(&mut self, parameter: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
+        let (is_tracked, strategy) =
+            (parameter.is_require_grad(), parameter.gradient_checkpointing_strategy());
+        let (shape, dtype) = (parameter.dims(), parameter.dtype());
+        let parameter = flat(parameter.inner());
+        let path = self.path.join(".");
+        let mut state =
+            self.states.remove(&path).unwrap_or_else(|| State::new(shape.to_vec(), &parameter));
+        state.steps += 1;
+        let step = AdamWStep { number: state.steps, ..self.step };
+        let master = state.master.take();
+        let parameter = master.unwrap_or_else(|| in_dtype(parameter, state.moments.first.dtype()));
+        let (parameter, moments) = adamw(parameter, flat(gradient), state.moments, step);
+        state.moments = moments;
+        if parameter.dtype() != dtype {
+            state.master = Some(parameter.clone());
+        }
+        self.states.insert(path, state);
+        let mut stepped = Tensor::from_inner(in_dtype(parameter, dtype).reshape(shape));
+        if let Some(strategy) = strategy {
+            stepped = stepped.with_gradient_checkpointing_strategy(strategy);
+        }
+        if is_tracked { stepped.require_grad() } else { stepped }
+    }
+}
+
+impl State {
+    /// Before the first step.
+    fn new(shape: Vec<usize>, parameter: &Tensor<1>) -> Self {
+        let dtype = wide(parameter.dtype());
+        let zeros = Tensor::zeros(parameter.dims(), (&parameter.device(), dtype));
+        let moments = Moments { first: zeros.clone(), second: zeros };
+        Self { shape, steps: 0, moments, master: None }
+    }
+}
+
+/// The type that a parameter is stepped in.
+fn wide(dtype: DType) -> DType {
+    if dtype == DType::F64 { dtype } else { DType::F32 }
+}
+
+fn in_dtype(tensor: Tensor<1>, dtype: DType) -> Tensor<1> {
+    if tensor.dtype() == dtype { tensor } else { tensor.cast(dtype) }
+}
+
+fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    let count = tensor.dims().iter().product::<usize>();
+    tensor.reshape([count])
 }
 
 /// The norm of all gradients together, `sqrt(sum of squares)`; burn's own clip works on each tensor
 /// separately. Reads one number for each parameter, in one transfer.
-pub(crate) fn global_norm<M: Module>(
-    policy: &M,
-    gradients: &GradientsParams,
-) -> Result<f32, TrainError> {
+///
+/// # Errors
+/// If the device fails.
+pub fn global_norm<M: Module>(policy: &M, gradients: &GradientsParams) -> Result<f32, TrainError> {
     let mut squares = Squares { gradients, found: Vec::new() };
     policy.visit(&mut squares);
-    let transaction = squares.found.into_iter().fold(Transaction::default(), |t, s| t.register(s));
-    let data = transaction.try_execute().map_err(|error| TrainError::Device(error.to_string()))?;
-    let square = |data: &burn::tensor::TensorData| {
-        let values: Vec<f32> = data.try_to_vec_as().expect("gradients are floats");
-        f64::from(values[0])
-    };
-    Ok(data.iter().map(square).sum::<f64>().sqrt() as f32)
+    if squares.found.is_empty() {
+        return Ok(0.0);
+    }
+    let failed = |error: String| TrainError::Device(error);
+    let data: TensorData =
+        Tensor::cat(squares.found, 0).try_into_data().map_err(|error| failed(error.to_string()))?;
+    let values: Vec<f32> = data.try_to_vec_as().expect("gradients are floats");
+    Ok(values.into_iter().map(f64::from).sum::<f64>().sqrt() as f32)
 }
 
 struct Squares<'a> {
@@ -117,20 +223,10 @@ struct Squares<'a> {
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.found.push((gradient.clone() * gradient).sum());
+            self.found.push(in_dtype(square_sum(gradient), DType::F32));
         }
     }
 }
 
-struct Scale<'a> {
-    gradients: &'a mut GradientsParams,
-    factor: f32,
-}
-
-impl ModuleVisitor for Scale<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.gradients.register(param.id, gradient * self.factor);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

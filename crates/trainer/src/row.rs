@@ -61,8 +61,7 @@ impl<'a> Row<'a> {
 
     /// The sampler's log-probabilities, among what it drew from.
     pub(crate) fn sampled(&self) -> &[f32] {
-        let support = self.completion.support.as_ref();
-        support.map_or(&self.completion.logprobs, |support| &support.logprobs)
+        self.completion.behaviour_logprobs()
     }
 
     /// The log-probabilities that ratios are against.

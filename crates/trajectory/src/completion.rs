@@ -27,23 +27,29 @@ pub struct SamplingParams {
     /// Only so many of the likeliest tokens can be drawn; all if absent.
     #[serde(default)]
     pub top_k: Option<usize>,
+    /// Only tokens whose likelier ones have less than this probability together can be drawn: the
+    /// nucleus (arXiv 1904.09751). Above 0 and at most 1, where all can.
+    #[serde(default)]
+    pub top_p: Option<f32>,
+    /// Only tokens with at least this share of the likeliest one's probability can be drawn
+    /// (arXiv 2407.01082). Above 0 and at most 1.
+    #[serde(default)]
+    pub min_p: Option<f32>,
 }
 
 impl Default for SamplingParams {
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: None }
+        Self { temperature: 1.0, top_k: None, top_p: None, min_p: None }
     }
 }
 
-/// The tokens that each token of a completion was drawn among (top-k sampling).
+/// The tokens that each token of a completion was drawn among, in top-k sampling.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Support {
     /// Tokens at each place, `K`.
     pub width: usize,
     /// `K` tokens for each token of the completion, one place after the other.
     pub tokens: Vec<u32>,
-    /// Log-probability of each drawn token among these, at the sampling temperature.
-    pub logprobs: Vec<f32>,
 }
 
 impl Support {
@@ -62,10 +68,15 @@ pub struct Completion {
     /// Natural-log probability of each token under the unmodified distribution at the sampling
     /// temperature, as the behaviour policy saw it.
     pub logprobs: Vec<f32>,
-    /// What each token was drawn among, if not among all.
+    /// The same among the tokens that each was drawn among, if those were not all.
+    #[serde(default)]
+    pub sampling_logprobs: Option<Vec<f32>>,
+    /// Those tokens, in top-k sampling. A nucleus can be most of the vocabulary, so under `top_p` and
+    /// `min_p` they are not kept.
     #[serde(default)]
     pub support: Option<Support>,
-    /// Entropy in nats of the distribution that each token was drawn from.
+    /// Entropy in nats of the distribution that each token was drawn from; under `top_p` and `min_p`
+    /// that of the unmodified one.
     pub entropies: Vec<f32>,
     /// Why it ended.
     pub finish: FinishReason,
@@ -80,5 +91,15 @@ impl Completion {
     #[must_use]
     pub fn truncated(&self) -> bool {
         self.finish == FinishReason::Length
+    }
+
+    /// The log-probabilities that a trainer's own are compared with: those among the support where
+    /// its tokens are kept, so that the trainer can take the same softmax, and else the unmodified.
+    #[must_use]
+    pub fn behaviour_logprobs(&self) -> &[f32] {
+        match (&self.support, &self.sampling_logprobs) {
+            (Some(_), Some(among)) => among,
+            _ => &self.logprobs,
+        }
     }
 }

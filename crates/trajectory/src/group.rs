@@ -30,9 +30,12 @@ impl PromptGroup {
             let support = c.support.as_ref();
             let places =
                 support.map_or(count, |s| s.tokens.len().checked_div(s.width).unwrap_or(0));
+            let among = c.sampling_logprobs.as_ref();
+            // What a support is for: the log-probabilities among it.
+            let without = if support.is_some() { 0 } else { count };
             for (what, found) in [
                 ("logprobs", c.logprobs.len()),
-                ("support.logprobs", support.map_or(count, |s| s.logprobs.len())),
+                ("sampling_logprobs", among.map_or(without, Vec::len)),
                 ("support.tokens", places),
                 ("entropies", c.entropies.len()),
             ] {
@@ -117,6 +120,7 @@ mod tests {
         let completion = |&n: &usize| Completion {
             tokens: vec![1; n],
             logprobs: vec![-1.0; n],
+            sampling_logprobs: None,
             support: None,
             entropies: vec![0.5; n],
             finish: FinishReason::Stop,

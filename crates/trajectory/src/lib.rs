@@ -19,6 +19,7 @@
 //! let completion = |token| Completion {
 //!     tokens: vec![token],
 //!     logprobs: vec![-0.7],
+//!     sampling_logprobs: None,
 //!     support: None,
 //!     entropies: vec![0.69],
 //!     finish: FinishReason::Stop,

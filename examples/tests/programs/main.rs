@@ -3,6 +3,7 @@
 mod common;
 mod evaluate;
 mod explain;
+mod generate;
 mod interruption;
 mod leaderboard;
 mod quickstart;

@@ -36,6 +36,17 @@ impl<'a> Heads<'a> {
         }
     }
 
+    /// Numbers in the order `[B, T, H, d]`.
+    pub(crate) fn by_token(numbers: &'a [f32], shape: [usize; 4]) -> Self {
+        let [_, heads, time, head] = shape;
+        Self { numbers, start: 0, strides: [time * heads * head, head, heads * head], shape }
+    }
+
+    /// The batch from row `first` on; all of it where one row stands for every.
+    pub(crate) fn from_row(self, first: usize) -> Self {
+        Self { start: self.start + first * self.strides[0], ..self }
+    }
+
     #[inline(always)]
     pub(crate) fn row(&self, batch: usize, head: usize, time: usize) -> &'a [f32] {
         let [b, h, t] = self.strides;

@@ -161,7 +161,8 @@ fn blocks(
     token: impl Fn(f32, f32, f32) -> (TokenLoss<f32>, f32),
 ) {
     for start in (0..inputs[0].len()).step_by(LANES) {
-        let [logprobs, behaviour, advantages, mask] = inputs.map(|input| load(input, start));
+        let [logprobs, behaviour] = [load(inputs[0], start), load(inputs[1], start)];
+        let [advantages, mask] = [load(inputs[2], start), load(inputs[3], start)];
         let mut found = [[0.0; LANES]; 4];
         for lane in 0..LANES {
             let kept = |value: f32| if mask[lane] > 0.0 { value } else { 0.0 };

@@ -111,7 +111,7 @@ pub(crate) mod flex {
     fn sums(ratio: &[f32], clip: &[f32], mask: &[f32]) -> [f64; 7] {
         let mut sums = [[0.0f32; LANES]; 7];
         for start in (0..ratio.len()).step_by(LANES) {
-            let [ratio, clip, mask] = [ratio, clip, mask].map(|input| load(input, start));
+            let [ratio, clip, mask] = [load(ratio, start), load(clip, start), load(mask, start)];
             for lane in 0..LANES {
                 let counts = mask[lane] > 0.0;
                 let flag = |code: f32| if counts && clip[lane] == code { 1.0 } else { 0.0 };

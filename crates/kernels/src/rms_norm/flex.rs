@@ -4,12 +4,9 @@ use burn::backend::{Flex, tensor::FloatTensor};
 use rayon::prelude::*;
 
 use super::{gradient, reference};
+use crate::flex::blocks::{groups, sum_of};
 use crate::flex::{are_f32, dense, dot, numbers, rows, simd, tensor};
 use crate::primitive::dims2;
-
-/// Rows whose share of gamma's gradient is summed by one task; a constant, so that the order of the
-/// sum does not depend on the machine.
-const ROWS_A_SUM: usize = 512;
 
 pub(crate) fn fused(
     x: FloatTensor<Flex>,
@@ -23,20 +20,25 @@ pub(crate) fn fused(
     let [x, gamma] = [x, gamma].map(dense);
     let [x, gamma] = [&x, &gamma].map(numbers);
     let [output] = rows(count, width, [width], |range, [output]| {
-        simd(
-            #[inline(always)]
-            || {
-                for (row, places) in range.zip(output.chunks_exact_mut(width)) {
-                    let x = &x[row * width..(row + 1) * width];
-                    let inverse = inverse(x, epsilon as f32);
-                    for ((place, x), gamma) in places.iter_mut().zip(x).zip(gamma) {
-                        *place = x * inverse * gamma;
-                    }
-                }
-            },
-        );
+        normalize(&x[range.start * width..range.end * width], gamma, epsilon as f32, output);
     });
     tensor(output, [count, width])
+}
+
+/// Normalises rows.
+pub(crate) fn normalize(x: &[f32], gamma: &[f32], epsilon: f32, output: &mut [f32]) {
+    let width = gamma.len();
+    simd(
+        #[inline(always)]
+        || {
+            for (x, places) in x.chunks_exact(width).zip(output.chunks_exact_mut(width)) {
+                let inverse = inverse(x, epsilon);
+                for ((place, x), gamma) in places.iter_mut().zip(x).zip(gamma) {
+                    *place = x * inverse * gamma;
+                }
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -56,41 +58,41 @@ pub(crate) fn backward(
     let [count, width] = dims2(&x, "rows");
     let [x, gamma, upstream] = [x, gamma, upstream].map(dense);
     let [x, gamma, upstream] = [&x, &gamma, &upstream].map(numbers);
-    let [to_x, inverses] = rows(count, width, [width, 1], |range, [to_x, inverses]| {
-        simd(
-            #[inline(always)]
-            || {
-                let places = to_x.chunks_exact_mut(width).zip(inverses);
-                for (row, (places, kept)) in range.zip(places) {
-                    let cells = row * width..(row + 1) * width;
-                    let (x, upstream) = (&x[cells.clone()], &upstream[cells]);
-                    let inverse = inverse(x, epsilon as f32);
-                    *kept = inverse;
-                    places.iter_mut().zip(upstream).zip(gamma).for_each(|((p, u), g)| *p = u * g);
-                    let along = dot(places, x) * inverse * inverse / width as f32;
-                    places.iter_mut().zip(x).for_each(|(p, x)| *p = (*p - x * along) * inverse);
-                }
-            },
-        );
+    let mut to_x = vec![0.0; count * width];
+    let part = groups(count, 1, width).rows * width;
+    let parts = x.par_chunks(part).zip(upstream.par_chunks(part)).zip(to_x.par_chunks_mut(part));
+    let sums = parts.map(|((x, upstream), to_x)| {
+        let mut to_gamma = vec![0.0; width];
+        normalize_backward([x, gamma, upstream], epsilon as f32, to_x, &mut to_gamma);
+        [to_gamma]
     });
-    let sums = (0..count.div_ceil(ROWS_A_SUM)).into_par_iter().map(|part| {
-        let rows = part * ROWS_A_SUM..count.min((part + 1) * ROWS_A_SUM);
-        let mut sum = vec![0.0f32; width];
-        simd(
-            #[inline(always)]
-            || {
-                for row in rows {
-                    let cells = row * width..(row + 1) * width;
-                    let cells = sum.iter_mut().zip(&x[cells.clone()]).zip(&upstream[cells]);
-                    cells.for_each(|((sum, x), u)| *sum = (x * inverses[row]).mul_add(*u, *sum));
-                }
-            },
-        );
-        sum
-    });
-    let mut to_gamma = vec![0.0f32; width];
-    for sum in sums.collect::<Vec<_>>() {
-        to_gamma.iter_mut().zip(sum).for_each(|(whole, part)| *whole += part);
-    }
+    let [to_gamma] = sum_of(sums.collect(), [width]);
     (tensor(to_x, [count, width]), tensor(to_gamma, [width]))
+}
+
+/// Adds the gradients of rows and of gamma to what stands in their places; inputs are the rows, gamma
+/// and the upstream gradient.
+pub(crate) fn normalize_backward(
+    [x, gamma, upstream]: [&[f32]; 3],
+    epsilon: f32,
+    to_x: &mut [f32],
+    to_gamma: &mut [f32],
+) {
+    let width = gamma.len();
+    let mut inner = vec![0.0; width];
+    simd(
+        #[inline(always)]
+        || {
+            let rows = x.chunks_exact(width).zip(upstream.chunks_exact(width));
+            for ((x, upstream), places) in rows.zip(to_x.chunks_exact_mut(width)) {
+                let inverse = inverse(x, epsilon);
+                inner.iter_mut().zip(upstream).zip(gamma).for_each(|((h, u), g)| *h = u * g);
+                let along = dot(&inner, x) * inverse * inverse / width as f32;
+                let cells = places.iter_mut().zip(&inner).zip(x);
+                cells.for_each(|((place, h), x)| *place += (h - x * along) * inverse);
+                let cells = to_gamma.iter_mut().zip(x).zip(upstream);
+                cells.for_each(|((sum, x), u)| *sum = (x * inverse).mul_add(*u, *sum));
+            }
+        },
+    );
 }

@@ -40,3 +40,32 @@ pub(crate) fn fused(
     });
     by_token(output, [batch, heads, time, head])
 }
+
+/// Turns the heads of tokens where they are, `[T, heads]` of them in each row of the batch, whose
+/// cosines and sines are given.
+pub(crate) fn turn(
+    places: &mut [f32],
+    [time, heads]: [usize; 2],
+    [cos, sin]: [Heads<'_>; 2],
+    back: bool,
+) {
+    let half = cos.shape[3];
+    let sign = if back { -1.0 } else { 1.0 };
+    simd(
+        #[inline(always)]
+        || {
+            for (token, places) in places.chunks_exact_mut(2 * half * heads).enumerate() {
+                let (row, time) = (token / time, token % time);
+                let (cos, sin) = (cos.row(row, 0, time), sin.row(row, 0, time));
+                for places in places.chunks_exact_mut(2 * half) {
+                    let (first, second) = places.split_at_mut(half);
+                    for i in 0..half {
+                        let (a, b) = (first[i], second[i]);
+                        first[i] = a * cos[i] - b * (sin[i] * sign);
+                        second[i] = b * cos[i] + a * (sin[i] * sign);
+                    }
+                }
+            }
+        },
+    );
+}

@@ -99,7 +99,7 @@ fn block_sums(block: &[f32], inverse: f32, shift: f32) -> [f32; 2] {
         last[..rest.len()].copy_from_slice(rest);
         add(&last);
     }
-    sums.map(|lanes| lanes.iter().sum())
+    [sums[0].iter().sum(), sums[1].iter().sum()]
 }
 
 /// The gradient on the CPU, in one pass from the logits and the three columns.

@@ -6,9 +6,7 @@ use fireproof_losses::Penalty;
 use fireproof_model::CausalLm;
 use fireproof_rollout::RolloutEngine;
 use fireproof_selection::checked_selection;
-use fireproof_trajectory::{
-    Completion, CreditedView, GroupView, ScoredGroup, StepView, TokenStep, TokenView,
-};
+use fireproof_trajectory::{CreditedView, GroupView, ScoredGroup, StepView, TokenStep, TokenView};
 
 use super::Trainer;
 use crate::config::TrainerConfig;
@@ -20,11 +18,6 @@ use crate::row::{Row, TrainerScores};
 use crate::score::{ScoredTokens, host_logprobs};
 use crate::seeds::{Purpose, seed_for};
 use crate::update::{Scoring, Update, UpdateStats, gradient};
-
-/// The sampler's log-probabilities, among what it drew from.
-fn sampled_logprobs(completion: &Completion) -> &[f32] {
-    completion.support.as_ref().map_or(&completion.logprobs, |support| &support.logprobs)
-}
 
 impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
     /// Log-probabilities of every completion under the reference, group by group; empty if no
@@ -53,7 +46,7 @@ impl<M: CausalLm, E: RolloutEngine<Policy = M>> Trainer<M, E> {
         for group in groups {
             for (reward, completion) in group.rewards.iter_mut().zip(&group.group.completions) {
                 let Some(reference) = references.next() else { return };
-                let costs = self.recipe.reward_costs(sampled_logprobs(completion), reference);
+                let costs = self.recipe.reward_costs(completion.behaviour_logprobs(), reference);
                 *reward -= costs.iter().sum::<f32>();
             }
         }

@@ -49,6 +49,7 @@ fn completions() -> Vec<Completion> {
         Completion {
             tokens: (0..length).map(|time| ((row + time * 2) % 7) as u32).collect(),
             logprobs: (0..length).map(|time| -1.5 - value(time, 1.0)).collect(),
+            sampling_logprobs: None,
             support: None,
             entropies: (0..length).map(|time| value(time, 1.9)).collect(),
             finish: FinishReason::Stop,

@@ -113,6 +113,7 @@ pub(crate) fn group(prompt: char, texts: &[&str]) -> PromptGroup {
         let spread = (VOCABULARY as f32).ln();
         Completion {
             logprobs: vec![-spread; tokens.len()],
+            sampling_logprobs: None,
             support: None,
             entropies: vec![spread; tokens.len()],
             tokens,

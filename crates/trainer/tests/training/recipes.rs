@@ -231,15 +231,16 @@ fn tokens_of_a_support_are_sampled_and_scored_among_it_alone() {
         assert!(record.metrics.max_logprob_delta < 1e-5, "{:?}", record.metrics);
         for completion in record.groups.iter().flat_map(|group| &group.group.completions) {
             let support = completion.support.as_ref().unwrap();
+            let among = completion.sampling_logprobs.as_ref().unwrap();
             for (place, token) in completion.tokens.iter().enumerate() {
                 assert!(support.at(place).len() == 2 && support.at(place).contains(token));
-                assert!(support.logprobs[place] > completion.logprobs[place]);
+                assert!(among[place] > completion.logprobs[place]);
             }
         }
     }
     let mut recorded = group('a', &["a", "b"]);
-    recorded.completions[0].support =
-        Some(Support { width: 1, tokens: vec![2, 0], logprobs: vec![0.0; 2] });
+    recorded.completions[0].support = Some(Support { width: 1, tokens: vec![2, 0] });
+    recorded.completions[0].sampling_logprobs = Some(vec![0.0; 2]);
     let mut trainer = replay(vec![recorded], Recipe::rlpt(in_order(), 1), config(1, 2), &device);
     let error = trainer.step().unwrap_err().to_string();
     assert!(error.ends_with("completion 0: token 1 at 0 is not in its support"), "{error}");

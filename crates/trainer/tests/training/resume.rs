@@ -155,7 +155,7 @@ fn a_checkpoint_of_another_version_is_restored_with_a_note() {
 #[test]
 fn a_checkpoint_of_another_format_names_both_versions() {
     let folder = tempfile::tempdir().unwrap();
-    let checkpoint = edited(folder.path(), "\"format\": 1", "\"format\": 9");
+    let checkpoint = edited(folder.path(), "\"format\": 2", "\"format\": 9");
     let error = error_of(&mut trainer(), &checkpoint).to_string();
     assert!(error.contains("another format") && error.contains("- format 9"), "{error}");
 }
