@@ -176,7 +176,7 @@ fn criteria(arms: &SelectionArms) -> Vec<Criterion> {
         found.push(Criterion {
             rule: format!("1. dead groups of {} against uniform, sign test", rule.name()),
             expected: "fewer".into(),
-            found: format!("{own:.3} against {other:.3}, p = {p:.4}"),
+            found: format!("{own:.3} against {other:.3}, p = {p:.2e}"),
             met: own < other && p < 0.05,
         });
     }

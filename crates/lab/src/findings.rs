@@ -11,6 +11,10 @@ use serde_json::Value;
 use crate::error::LabError;
 use crate::figure::Figure;
 
+/// Pixels of the page for a panel and for the legend.
+const PANEL_WIDTH: usize = 410;
+const LEGEND_WIDTH: usize = 150;
+
 const TEMPLATE: &str = include_str!("findings/report.html");
 
 /// The findings of an experiment, in the order in which they are read.
@@ -152,11 +156,25 @@ struct Page<'a> {
 #[derive(Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Shown<'a> {
-    Heading { text: &'a str },
-    Text { text: &'a str },
-    Table { table: &'a Table },
-    Figure { name: &'a str, caption: &'a str, svg: String },
-    Criteria { criteria: &'a [Criterion] },
+    Heading {
+        text: &'a str,
+    },
+    Text {
+        text: &'a str,
+    },
+    Table {
+        table: &'a Table,
+    },
+    /// `width` in pixels of the page, so that letters have one size in all figures.
+    Figure {
+        name: &'a str,
+        caption: &'a str,
+        svg: String,
+        width: usize,
+    },
+    Criteria {
+        criteria: &'a [Criterion],
+    },
 }
 
 impl Findings {
@@ -222,7 +240,8 @@ fn shown(block: &Block) -> Result<Shown<'_>, LabError> {
         Block::Table(table) => Shown::Table { table },
         Block::Criteria(criteria) => Shown::Criteria { criteria },
         Block::Figure { name, caption, figure } => {
-            Shown::Figure { name, caption, svg: figure.svg(name)? }
+            let width = LEGEND_WIDTH + PANEL_WIDTH * figure.panels.len();
+            Shown::Figure { name, caption, svg: figure.svg(name)?, width }
         }
     })
 }
