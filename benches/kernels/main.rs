@@ -108,6 +108,7 @@ fn rival(name: &str, mode: &str) -> Option<Figure> {
 fn measure_one(name: &str, way: &str) {
     let case = cases().into_iter().find(|case| case.name == name).expect("a case's name");
     let prepare = if way == "fused" { case.fused } else { case.plain.expect("there is one") };
+    fireproof_benches::keep_freed_memory();
     let mut work = prepare();
     (0..WARM_UP).for_each(|_| work());
     let mut times = Vec::new();
