@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! python benches/checkpoint_rival.py make 10m DIR
-//! cargo bench --bench checkpoint -- DIR
+//! cargo bench --bench checkpoint -- DIR               (or DIR and some of: load prefill train)
 //! python benches/checkpoint_rival.py measure DIR
 //! ```
 //!
@@ -29,19 +29,43 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const PREFILL: [usize; 2] = [4, 256];
 /// Rows and tokens that go forward and backward, all of them scored.
 const TRAIN: [usize; 2] = [2, 128];
-/// Every measurement is the median of so many, after one that does not count.
+/// Every measurement is the median of so many, after one that does not count; the variable `REPEATS`
+/// says another number.
 const REPEATS: usize = 5;
 
 fn main() {
     // Cargo adds `--bench`; without a folder there is nothing to measure.
-    let Some(folder) = std::env::args().skip(1).find(|argument| !argument.starts_with("--")) else {
+    let words = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let words: Vec<String> = words.collect();
+    let Some((folder, parts)) = words.split_first() else {
         eprintln!("no checkpoint given: see the head of benches/checkpoint.rs");
         return;
     };
+    let asked = |part: &str| parts.is_empty() || parts.iter().any(|word| word == part);
     let (folder, device) = (PathBuf::from(folder), device().device);
+    if asked("load") {
+        measure_load(&folder, &device);
+    }
+    if asked("prefill") {
+        let model = load(&folder, &device);
+        let tokens = tokens(PREFILL, &model, &device);
+        let seconds = median(|| {
+            let (hidden, _cache) = model.prefill(tokens.clone(), &[PREFILL[1]; PREFILL[0]]);
+            read(model.logits(hidden).sum());
+        });
+        report("prefill", PREFILL, seconds);
+    }
+    if asked("train") {
+        let device = device.autodiff();
+        let model = load(&folder, &device);
+        report("forward and backward", TRAIN, median(|| train(&model, &device)));
+    }
+}
+
+fn measure_load(folder: &Path, device: &Device) {
     let before = memory("VmRSS");
     let (clock, started) = started();
-    let model = load(&folder, &device);
+    let model = load(folder, device);
     let first = (clock.now() - started).as_secs_f64();
     let weights = 4 * model.config().parameters() as u64;
     if let (Some(before), Some(peak)) = (before, memory("VmHWM")) {
@@ -50,20 +74,7 @@ fn main() {
     }
     drop(model);
     println!("load, first time           {first:.3} s");
-    println!("load                       {:.3} s", median(|| drop(load(&folder, &device))));
-
-    let model = load(&folder, &device);
-    let tokens = tokens(PREFILL, &model, &device);
-    let prefill = median(|| {
-        let (hidden, _cache) = model.prefill(tokens.clone(), &[PREFILL[1]; PREFILL[0]]);
-        read(model.logits(hidden).sum());
-    });
-    report("prefill", PREFILL, prefill);
-    drop(model);
-
-    let device = device.autodiff();
-    let model = load(&folder, &device);
-    report("forward and backward", TRAIN, median(|| train(&model, &device)));
+    println!("load                       {:.3} s", median(|| drop(load(folder, device))));
 }
 
 fn load(folder: &Path, device: &Device) -> Transformer {
@@ -102,7 +113,9 @@ fn read(tensor: Tensor<1>) {
 
 fn median(mut work: impl FnMut()) -> f64 {
     work();
-    let mut seconds: Vec<f64> = (0..REPEATS)
+    let asked = std::env::var("REPEATS").ok().and_then(|count| count.parse().ok());
+    let repeats: usize = asked.unwrap_or(REPEATS);
+    let mut seconds: Vec<f64> = (0..repeats)
         .map(|_| {
             let (clock, started) = started();
             work();
@@ -110,7 +123,7 @@ fn median(mut work: impl FnMut()) -> f64 {
         })
         .collect();
     seconds.sort_by(f64::total_cmp);
-    seconds[REPEATS / 2]
+    seconds[repeats / 2]
 }
 
 fn started() -> (Clock, Duration) {

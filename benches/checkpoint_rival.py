@@ -1,8 +1,10 @@
 """Makes random checkpoints and measures `transformers` on them, as `checkpoint.rs` measures us.
 
-    pip install torch==2.15.0 transformers==5.23.0
+    pip install torch==2.15.0 transformers==5.24.0
     python benches/checkpoint_rival.py make 10m DIR      # or 0.5b: the shape of Qwen2.5-0.5B
-    python benches/checkpoint_rival.py measure DIR       # TORCH_THREADS sets the threads, default 2
+    python benches/checkpoint_rival.py measure DIR       # or DIR and some of: load prefill train
+
+The variables TORCH_THREADS (default 2), REPEATS and CLOCK=processor mean what they say.
 
 Weights are in float32 and are computed with in float32 on both sides; attention is `transformers`'
 default (sdpa).
@@ -19,7 +21,7 @@ from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 # CLOCK=processor: the time of processors, as in checkpoint.rs.
 CLOCK = time.process_time if os.environ.get("CLOCK") == "processor" else time.perf_counter
 # As in checkpoint.rs.
-PREFILL, TRAIN, REPEATS = (4, 256), (2, 128), 5
+PREFILL, TRAIN, REPEATS = (4, 256), (2, 128), int(os.environ.get("REPEATS", "5"))
 
 SHAPES = {
     "10m": dict(vocab_size=8192, hidden_size=256, intermediate_size=1024, num_hidden_layers=8,
@@ -64,13 +66,14 @@ def tokens(shape, vocabulary):
     return (torch.arange(rows * length) * 7919 % vocabulary).reshape(rows, length)
 
 
-def measure(folder):
+def measure(folder, *parts):
     torch.set_num_threads(int(os.environ.get("TORCH_THREADS", "2")))
     started = CLOCK()
     model = load(folder)
-    print(f"load, first time           {CLOCK() - started:.3f} s")
-    print(f"load                       {median(lambda: load(folder)):.3f} s")
-    print(f"load, and read every one   {median(lambda: touched(folder)):.3f} s")
+    if not parts or "load" in parts:
+        print(f"load, first time           {CLOCK() - started:.3f} s")
+        print(f"load                       {median(lambda: load(folder)):.3f} s")
+        print(f"load, and read every one   {median(lambda: touched(folder)):.3f} s")
     vocabulary = model.config.vocab_size
 
     def prefill():
@@ -85,7 +88,10 @@ def measure(folder):
         loss.backward()
         loss.item()
 
-    for name, shape, work in [("prefill", PREFILL, prefill), ("forward and backward", TRAIN, train)]:
+    cases = [("prefill", "prefill", PREFILL, prefill), ("train", "forward and backward", TRAIN, train)]
+    for part, name, shape, work in cases:
+        if parts and part not in parts:
+            continue
         seconds = median(work)
         speed = shape[0] * shape[1] / seconds
         print(f"{name:20} {shape[0]} x {shape[1]}  {seconds:8.3f} s  {speed:9.1f} tokens/s")

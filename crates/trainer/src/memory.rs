@@ -76,6 +76,18 @@ impl MemoryEstimate {
         }
     }
 
+    /// The same run with parameters and gradients of 16 bits; the optimiser keeps a copy of the
+    /// parameters in `f32` beside its moments.
+    #[must_use]
+    pub fn in_half_precision(self) -> Self {
+        Self {
+            parameters: self.parameters / 2,
+            gradients: self.gradients / 2,
+            optimizer: self.optimizer / 2 * 3,
+            ..self
+        }
+    }
+
     /// The most that is needed at once.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -160,6 +172,14 @@ mod tests {
         let states = (adapted.parameters, adapted.gradients, adapted.optimizer);
         assert_eq!(states, (1080, 120, 80));
         assert_eq!((adapted.training, adapted.rollout), (whole.training, whole.rollout));
+    }
+
+    #[test]
+    fn half_precision_keeps_three_numbers_a_parameter_in_f32() {
+        let count = TransformerConfig::tiny().parameters() as u64;
+        let half = estimate(|_, _| {}).in_half_precision();
+        assert_eq!((half.parameters, half.gradients), (2 * count, 6 * count));
+        assert_eq!(half.optimizer, 12 * count);
     }
 
     #[test]

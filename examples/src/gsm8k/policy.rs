@@ -91,11 +91,14 @@ impl Checkpoint {
         let (model, trainer) = (&self.folder.config.transformer, &file.trainer);
         let rows = trainer.prompts_per_step * trainer.samples_per_prompt;
         let estimate = MemoryEstimate::new(model, recipe, trainer, rows, longest);
-        if file.model.full {
-            return estimate;
+        match (file.model.full, file.model.precision) {
+            (true, Precision::F32) => estimate,
+            (true, Precision::Bf16) => estimate.in_half_precision(),
+            (false, precision) => {
+                let number = if precision == Precision::Bf16 { 2 } else { 4 };
+                estimate.with_adapters(number * model.parameters() as u64, self.trainable(file))
+            }
         }
-        let number = if file.model.precision == Precision::Bf16 { 2 } else { 4 };
-        estimate.with_adapters(number * model.parameters() as u64, self.trainable(file))
     }
 
     /// Refuses a run that cannot fit into the memory that this process may still take.

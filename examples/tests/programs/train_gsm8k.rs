@@ -187,6 +187,20 @@ fn all_parameters_train(world: &World, before: &[f32]) {
     assert!(text.contains("all of them train") && text.contains("recipe   rloo"), "{text}");
     assert!(!world.path("full/adapter").exists());
     assert!(largest_difference(&logits(&load(world.path("full/model"))), before) > 1e-4);
+
+    // In bf16 too, with what the optimiser keeps in f32, also over an interruption.
+    let settings = ["model.precision=bf16", "trainer.steps=2", "trainer.checkpoint_every=1"];
+    let settings: Vec<&str> = settings.iter().flat_map(|s| ["--set", s]).collect();
+    let text = text_of(&world.train("half", &[&["--full"], &settings[..]].concat()));
+    assert!(text.contains("31904 parameters in bf16, all of them train"), "{text}");
+    assert!(largest_difference(&logits(&load(world.path("half/model"))), before) > 1e-3);
+    let (steps, weights) =
+        (metrics(&world.path("half")), world.path("half/model/model.safetensors"));
+    let whole = fs::read(&weights).expect("weights");
+    fs::remove_dir_all(world.path("half/checkpoints/step-000002")).expect("a change");
+    text_of(&run("train_gsm8k", &["--device", "flex", "--resume", &world.text("half")]));
+    assert_eq!(metrics(&world.path("half")), steps);
+    assert_eq!(fs::read(&weights).expect("weights"), whole);
 }
 
 fn what_is_wrong_is_named(world: &World) {
@@ -195,7 +209,6 @@ fn what_is_wrong_is_named(world: &World) {
     wrong(&["--set", "model.lora.rnk=2"], "unknown field `rnk`");
     wrong(&["--recipe", "gprpo"], "`gprpo` is no recipe");
     wrong(&["--set", "selector=chance"], "unknown variant `chance`");
-    wrong(&["--full", "--set", "model.precision=bf16"], "model.precision: all parameters train in");
     wrong(&["--set", "data.date=yesterday"], "data.date: ");
     wrong(&["--set", "trainer.max_new_tokens=500"], "and the model's context is 512");
     wrong(&["--set", "data.longest_prompt=3"], "no prompt of at most data.longest_prompt = 3");
