@@ -22,7 +22,7 @@ pub(crate) mod cube;
 pub(crate) mod flex;
 #[cfg(any(feature = "cube", feature = "flex", test))]
 pub(crate) mod formula;
-mod reference;
+pub(crate) mod reference;
 pub(crate) mod totals;
 
 pub(crate) use reference::reference;
@@ -182,7 +182,7 @@ pub fn policy_surrogate(
 pub(crate) type Outputs<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
 #[derive(Debug)]
-struct PolicySurrogateBackward;
+pub(crate) struct PolicySurrogateBackward;
 
 impl<B: Backend> Backward<B, 1> for PolicySurrogateBackward {
     /// The derivative, computed with the loss, and the dtype of the log-probabilities.

@@ -159,7 +159,7 @@ impl Moments {
     #[inline(always)]
     fn advantages(&self, columns: &mut [Column], rule: GroupNormalization) {
         let focal = self.focal(rule.focal_gamma);
-        if let GroupEstimator::LinearR | GroupEstimator::SqrtR = rule.estimator {
+        if rule.estimator.is_prompt_weight() {
             return self.prompt_weights(columns, rule.estimator, focal);
         }
         let scale = self.scale(rule.estimator);
@@ -181,6 +181,9 @@ impl Moments {
         std::array::from_fn(|lane| match estimator {
             GroupEstimator::LeaveOneOut => self.count[lane] / others(self.count[lane]),
             GroupEstimator::ZScore { epsilon, .. } => 1.0 / positive(self.std[lane] + epsilon),
+            GroupEstimator::ZScoreUnderRoot { epsilon, .. } => {
+                1.0 / positive(self.std[lane].mul_add(self.std[lane], epsilon).sqrt())
+            }
             _ => 1.0,
         })
     }
@@ -196,6 +199,7 @@ impl Moments {
         let away = |value: f32| if value < 1e-9 { 1e-9 } else { value };
         let coefficient = self.rho.map(|rho| match estimator {
             GroupEstimator::SqrtR => (1.0 - rho).sqrt(),
+            GroupEstimator::UniformR => 1.0,
             _ => 1.0 - rho,
         });
         for column in columns {

@@ -6,6 +6,7 @@
 mod agreement;
 mod group_normalize;
 mod linear_token_logprobs;
+mod policy_objective;
 mod policy_surrogate;
 mod sample_tokens;
 mod token_logprobs;
