@@ -1,10 +1,11 @@
 //! The losses on every device compiled in: golden batches of peers, reductions, penalties, the
-//! equality of the host path with the device path.
+//! equality of the host path with the device path, and a training trace of all devices in lockstep.
 
 #![allow(clippy::print_stdout, reason = "a failed test shows its device")]
 
 mod golden;
 mod host_path;
+mod lockstep;
 mod one_pass;
 mod properties;
 
