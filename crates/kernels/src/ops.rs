@@ -7,6 +7,7 @@
 // The macro's output for `Dispatch` is public through `Dispatch`, not by name.
 #![allow(missing_docs, reason = "the routing that the macro generates has no docs")]
 #![allow(clippy::too_many_arguments, reason = "an operation names each of its tensors")]
+#![allow(clippy::type_complexity, reason = "the macro reads the tuple of an operation's outputs")]
 #![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
 
 use burn::backend::{

@@ -137,6 +137,11 @@ pub struct PolicySurrogate {
 /// }
 /// ```
 ///
+/// A ratio of whole completions (GSPO, arXiv 2507.18071) is that of `logprobs` and `behaviour` that hold a
+/// completion's mean in each of its tokens; the gradient goes on through the mean. A penalty for the
+/// divergence from a reference and a second clip range for some tokens, still in one pass, are
+/// [`policy_objective`](crate::policy_objective)'s.
+///
 /// Only `logprobs` receives a gradient; the other inputs are constants. Where `mask` is 0 the loss
 /// and its gradient are exactly 0, whatever stands in the other inputs (NaN and infinity included).
 ///

@@ -12,11 +12,13 @@ use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, ids, noise, values};
 
+// ANCHOR: tolerances
 /// Number types with what their values and their gradients may be off by, relative to the larger of
 /// the number and 1. Everything is accumulated and returned in `f32`; only the gradient of an input
 /// in half precision is rounded to its type.
 const TOLERANCES: [(DType, f32, f32); 3] =
     [(DType::F32, 3e-5, 5e-5), (DType::F16, 3e-5, 2e-3), (DType::BF16, 3e-5, 1.6e-2)];
+// ANCHOR_END: tolerances
 
 /// Where a case runs and in which type.
 struct Place {

@@ -5,7 +5,6 @@ use fireproof_kernels::{
     GroupEstimator, GroupNormalization, GroupOffsets, group_normalize, group_normalize_ragged,
 };
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, matrix, noise, on_every_device, values};
 
@@ -117,7 +116,7 @@ fn plain(rewards: Tensor<2>, rule: GroupEstimator) -> Tensor<2> {
 #[test]
 fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(16));
+        let mut runner = crate::runner(16, device);
         runner
             .run(&(1usize..9, 2usize..17, any::<u32>(), 0..5usize), |(p, g, seed, which)| {
                 let rule = BASELINES[which];
@@ -218,7 +217,7 @@ fn one_by_one(
 #[test]
 fn ragged_groups_are_normalised_as_each_by_itself() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(8));
+        let mut runner = crate::runner(8, device);
         let sizes = prop::collection::vec(0usize..12, 1..9);
         let cases = (sizes, any::<u32>(), 0..8usize, 0..2usize);
         runner

@@ -7,7 +7,6 @@ use fireproof_kernels::{
     SurrogateRule, policy_objective, policy_surrogate,
 };
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, matrix, noise, on_every_device, values};
 
@@ -112,7 +111,7 @@ impl Case {
 #[test]
 fn the_penalty_is_added_to_the_surrogate_with_its_derivative() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+        let mut runner = crate::runner(12, device);
         let cases = (1usize..6, 1usize..40, any::<u32>(), 0..KINDS.len(), 0..4usize, 0..3usize);
         runner
             .run(&cases, |(rows, columns, seed, kind, estimator, limits)| {

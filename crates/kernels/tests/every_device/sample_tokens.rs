@@ -5,7 +5,6 @@ use fireproof_kernels::{
     SampledTokens, SamplingRule, sample_tokens, support_logprobs, token_logprobs,
 };
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, matrix, noise, on_every_device, values};
 
@@ -71,7 +70,7 @@ fn both_log_probabilities_and_the_entropy_are_those_worked_out_by_hand() {
 #[test]
 fn tokens_are_those_of_a_scalar_sampler() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+        let mut runner = crate::runner(24, device);
         let cases = (2usize..90, 0.3f32..2.0, 0.0f32..1.0, any::<u32>());
         let check = |(vocabulary, temperature, uniform, seed): (usize, f32, f32, u32)| {
             let logits: Vec<f32> = noise(vocabulary, seed).iter().map(|x| 5.0 * x).collect();
@@ -173,7 +172,7 @@ fn scores_on_a_support_are_those_of_the_tokens_in_it() {
 #[test]
 fn tokens_of_every_rule_lie_in_the_support_of_a_scalar_sampler() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(10));
+        let mut runner = crate::runner(10, device);
         let cases = (2usize..60, 0usize..4, any::<u32>());
         let check = |(vocabulary, rule, seed): (usize, usize, u32)| {
             let rule = RULES[rule];
