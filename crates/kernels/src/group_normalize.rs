@@ -20,6 +20,7 @@ use crate::primitive::{accumulate, bool_dtype, greater, keep_where};
 pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
+pub(crate) mod ragged;
 
 /// Larger than any reward that makes sense, for the extremes of masked groups.
 const HUGE: f32 = 3e38;
@@ -38,10 +39,26 @@ pub enum GroupEstimator {
         /// Added to the standard deviation.
         epsilon: f32,
     },
+    /// `(r - mean) / sqrt(variance + epsilon)`.
+    ZScoreUnderRoot {
+        /// 0 for the population, 1 for the sample variance.
+        ddof: u8,
+        /// Added to the variance.
+        epsilon: f32,
+    },
     /// Linear-R prompt weighting, from correctness alone (arXiv 2602.11128).
     LinearR,
     /// Sqrt-R prompt weighting, from correctness alone (arXiv 2602.11128).
     SqrtR,
+    /// Uniform-R prompt weighting, from correctness alone (arXiv 2602.11128).
+    UniformR,
+}
+
+impl GroupEstimator {
+    /// Whether correctness alone decides: then rewards count for nothing and have no gradient.
+    fn is_prompt_weight(self) -> bool {
+        matches!(self, Self::LinearR | Self::SqrtR | Self::UniformR)
+    }
 }
 
 /// A group estimator with an optional focal factor.
@@ -66,7 +83,7 @@ pub struct GroupNormalized {
     pub advantages: Tensor<2>,
     /// Mean reward of each group, `[P]`.
     pub means: Tensor<1>,
-    /// Standard deviation of each group's rewards, `[P]` (ddof 1 for the sample z-score, else 0).
+    /// Standard deviation of each group's rewards, `[P]` (the z-scores' ddof, else 0).
     pub stds: Tensor<1>,
     /// Success rate of each group, `[P]`.
     pub success_rates: Tensor<1>,
@@ -80,21 +97,23 @@ pub struct GroupNormalized {
 /// ```text
 /// centred        A_i = c_i
 /// leave-one-out  A_i = n/(n-1) c_i
-/// z-score        A_i = c_i / (std + epsilon)
+/// z-score        A_i = c_i / (std + epsilon)   or   c_i / sqrt(std^2 + epsilon)
 /// Linear-R       A_i = (1-rho)/rho if right, -1 if wrong
 /// Sqrt-R         A_i = sqrt(1-rho)/rho if right, -1/sqrt(1-rho) if wrong
+/// Uniform-R      A_i = 1/rho if right, -1/(1-rho) if wrong
 /// focal          A_i times (1-rho)^gamma
 /// ```
 ///
 /// Sources: arXiv 2503.20783 (centred), 2402.14740 (leave-one-out), 2402.03300 (z-score), 2602.11128
-/// (Linear-R, Sqrt-R), 2602.06717 (focal).
+/// (Linear-R, Sqrt-R; Uniform-R DERIVED from its name), 2602.06717 (focal).
 ///
 /// A group whose valid rewards are all equal gives exactly 0 in the first three (an exact comparison
 /// of the largest with the smallest), and no gradient. Gradient of the z-score in the rewards, with
-/// the focal factor and the correctness flags constant:
+/// the focal factor and the correctness flags constant, `s` the divisor and `d` the root in it
+/// (`std`, or `s` itself if epsilon is under the root):
 ///
 /// ```text
-/// dr_i = (g_i - mean g) / (std + epsilon) - c_i sum_j(g_j c_j) / ((n - ddof) std (std + epsilon)^2)
+/// dr_i = (g_i - mean g) / s - c_i sum_j(g_j c_j) / ((n - ddof) d s^2)
 /// ```
 ///
 /// ```
@@ -150,7 +169,7 @@ pub fn group_normalize(
 
 fn ddof(rule: GroupNormalization) -> u8 {
     match rule.estimator {
-        GroupEstimator::ZScore { ddof, .. } => ddof,
+        GroupEstimator::ZScore { ddof, .. } | GroupEstimator::ZScoreUnderRoot { ddof, .. } => ddof,
         _ => 0,
     }
 }
@@ -166,12 +185,11 @@ pub(crate) fn reference<B: Backend>(
     let mask = accumulate::<B>(mask);
     let rates = Rates::<B>::new(accumulate::<B>(correct), &mask);
     let moments = Moments::<B>::new(accumulate::<B>(rewards), &mask, ddof(rule));
-    let advantages = match rule.estimator {
-        GroupEstimator::LinearR | GroupEstimator::SqrtR => rates.weighted(rule.estimator),
-        estimator => {
-            let scaled = B::float_mul(moments.deviations.clone(), moments.scale(estimator));
-            B::float_mask_fill(scaled, moments.constant_rows(), 0.0f32.into())
-        }
+    let advantages = if rule.estimator.is_prompt_weight() {
+        rates.weighted(rule.estimator)
+    } else {
+        let scaled = B::float_mul(moments.deviations.clone(), moments.scale(rule.estimator));
+        B::float_mask_fill(scaled, moments.constant_rows(), 0.0f32.into())
     };
     let advantages = keep_where::<B>(advantages, &mask, 0.0);
     let advantages = match rule.focal_gamma {
@@ -211,6 +229,9 @@ impl<B: Backend> Rates<B> {
     fn weighted(&self, estimator: GroupEstimator) -> FloatTensor<B> {
         let coefficient = match estimator {
             GroupEstimator::SqrtR => B::float_sqrt(self.failure()),
+            GroupEstimator::UniformR => {
+                B::float_ones(self.rho.shape(), &self.rho.device(), self.rho.dtype().into())
+            }
             _ => self.failure(),
         };
         let away = |tensor| B::float_clamp_min(tensor, 1e-9f32.into());
@@ -272,15 +293,30 @@ impl<B: Backend> Moments<B> {
                 let others = B::float_clamp_min(others, 1.0f32.into());
                 B::float_div(self.count.clone(), others)
             }
-            GroupEstimator::ZScore { epsilon, .. } => B::float_recip(self.divisor(epsilon)),
+            GroupEstimator::ZScore { .. } | GroupEstimator::ZScoreUnderRoot { .. } => {
+                let [_, divisor] = self.root_and_divisor(estimator);
+                B::float_recip(divisor)
+            }
             _ => B::float_div(self.count.clone(), self.count.clone()),
         }
     }
 
-    /// `std + epsilon`, kept away from 0 for constant rows, which are overwritten.
-    fn divisor(&self, epsilon: f32) -> FloatTensor<B> {
-        let divisor = B::float_add_scalar(self.std.clone(), epsilon.into());
-        B::float_clamp_min(divisor, 1e-30f32.into())
+    /// The root in a z-score's divisor and the divisor, kept away from 0 for constant rows, which
+    /// are overwritten.
+    fn root_and_divisor(&self, estimator: GroupEstimator) -> [FloatTensor<B>; 2] {
+        let away = |tensor| B::float_clamp_min(tensor, 1e-30f32.into());
+        let std = self.std.clone();
+        match estimator {
+            GroupEstimator::ZScore { epsilon, .. } => {
+                [away(std.clone()), away(B::float_add_scalar(std, epsilon.into()))]
+            }
+            GroupEstimator::ZScoreUnderRoot { epsilon, .. } => {
+                let variance = B::float_mul(std.clone(), std);
+                let root = away(B::float_sqrt(B::float_add_scalar(variance, epsilon.into())));
+                [root.clone(), root]
+            }
+            _ => unreachable!("only a z-score is divided"),
+        }
     }
 }
 
@@ -300,20 +336,17 @@ fn gradient<B: Backend>(saved: Saved<B>, upstream: FloatTensor<B>) -> FloatTenso
     let centred = B::float_sub(upstream.clone(), mean);
     let scaled = B::float_mul(centred, moments.scale(rule.estimator));
     let whole = match rule.estimator {
-        GroupEstimator::LinearR | GroupEstimator::SqrtR => {
-            B::float_mul_scalar(upstream, 0.0f32.into())
-        }
-        GroupEstimator::ZScore { epsilon, .. } => {
+        GroupEstimator::ZScore { .. } | GroupEstimator::ZScoreUnderRoot { .. } => {
             let product = B::float_mul(upstream, moments.deviations.clone());
-            let divisor = moments.divisor(epsilon);
-            let std = B::float_clamp_min(moments.std.clone(), 1e-30f32.into());
+            let [root, divisor] = moments.root_and_divisor(rule.estimator);
             // Divided one after the other: the product of the divisors could underflow.
             let through_std = B::float_div(B::float_sum_dim(product, 1), moments.degrees.clone());
             let through_std = B::float_div(B::float_div(through_std, divisor.clone()), divisor);
-            let through_std = B::float_div(through_std, std);
+            let through_std = B::float_div(through_std, root);
             B::float_sub(scaled, B::float_mul(moments.deviations.clone(), through_std))
         }
         GroupEstimator::Centered | GroupEstimator::LeaveOneOut => scaled,
+        _ => B::float_mul_scalar(upstream, 0.0f32.into()),
     };
     let whole = B::float_mask_fill(whole, moments.constant_rows(), 0.0f32.into());
     let whole = keep_where::<B>(whole, &mask, 0.0);

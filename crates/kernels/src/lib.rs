@@ -9,8 +9,11 @@
 //! | operation | in | out | gradient |
 //! |---|---|---|---|
 //! | [`group_normalize`] | rewards in groups | advantages, mean, std, success rate | in the rewards |
+//! | [`group_normalize_ragged`] | rewards in groups of any sizes | the same | in the rewards |
 //! | [`policy_surrogate`] | log-probabilities, advantages | per-token loss, ratio, clip flags | in the log-probabilities |
+//! | [`policy_objective`] | the same, a second clip range, a reference | the same, with a KL penalty | in the log-probabilities |
 //! | [`token_logprobs`] | logits, one token a row | log-probability, entropy, log-sum-exp | in the logits |
+//! | [`support_logprobs`] | the same, top-k, top-p, min-p | the same under that support | in the logits |
 //! | [`linear_token_logprobs`] | hidden states, output layer | the same, without logits | in both |
 //! | [`surrogate_totals`] | ratio, clip codes | sums that people log | none |
 //! | [`sample_tokens`] | logits, one uniform number a row | token, its log-probabilities, entropy | none |
@@ -47,6 +50,7 @@ mod linear_token_logprobs;
 mod model_ops;
 mod ops;
 mod panic;
+mod policy_objective;
 mod policy_surrogate;
 mod primitive;
 mod rms_norm;
@@ -80,10 +84,20 @@ pub use group_normalize::GroupEstimator;
 pub use group_normalize::GroupNormalization;
 pub use group_normalize::GroupNormalized;
 pub use group_normalize::group_normalize;
+pub use group_normalize::ragged::GroupOffsets;
+pub use group_normalize::ragged::GroupOffsetsError;
+pub use group_normalize::ragged::RaggedNormalized;
+pub use group_normalize::ragged::group_normalize_ragged;
 pub use linear_token_logprobs::linear_token_logprobs;
 pub use model_ops::ModelKernels;
 pub use ops::TokenKernels;
 pub use panic::catch_panic;
+pub use policy_objective::KlEstimator;
+pub use policy_objective::KlPenalty;
+pub use policy_objective::ObjectiveInputs;
+pub use policy_objective::ObjectiveRule;
+pub use policy_objective::PolicyObjective;
+pub use policy_objective::policy_objective;
 pub use policy_surrogate::CLIP_DUAL;
 pub use policy_surrogate::CLIP_HIGH;
 pub use policy_surrogate::CLIP_LOW;
@@ -98,6 +112,7 @@ pub use rotate::rotate;
 pub use sample_tokens::SampledTokens;
 pub use sample_tokens::SamplingRule;
 pub use sample_tokens::sample_tokens;
+pub use sample_tokens::support::support_logprobs;
 pub use self_attention::Attended;
 pub use self_attention::AttentionConstants;
 pub use self_attention::AttentionParameters;

@@ -10,13 +10,14 @@ use burn::backend::{
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
     },
-    tensor::{FloatTensor, IntTensor},
+    get_or_init_device_settings,
+    tensor::{BoolTensor, FloatTensor, IntTensor},
 };
-use burn::tensor::{IndexingUpdateOp, Int, Slice, Tensor};
+use burn::tensor::{IndexingUpdateOp, Int, Shape, Slice, Tensor};
 
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, dims2};
-use crate::token_logprobs::TokenLogprobs;
+use crate::token_logprobs::{FLOOR, TokenLogprobs, assert_ids};
 
 /// Logits that exist at a time.
 const LOGITS: usize = 1 << 22;
@@ -43,8 +44,9 @@ const COLUMNS: usize = 256;
 /// - output: three times `[N]`, differentiable in hidden and head
 ///
 /// # Panics
-/// If the shapes disagree or the temperature is not positive; on the CPU if a target is not below
-/// `V` (check ids on the host before uploading them to a GPU).
+/// If the shapes disagree or the temperature is not positive; on the CPU also if a target is not
+/// below `V`. For a GPU check ids on the host before uploading them; one that slips through reads and
+/// writes nothing elsewhere: its log-probability is below `-1e29`.
 #[must_use]
 pub fn linear_token_logprobs(
     hidden: Tensor<2>,
@@ -52,7 +54,7 @@ pub fn linear_token_logprobs(
     targets: Tensor<1, Int>,
     temperature: f32,
 ) -> TokenLogprobs {
-    let ([rows, width], [inputs, _]) = (hidden.dims(), head.dims());
+    let ([rows, width], [inputs, vocabulary]) = (hidden.dims(), head.dims());
     assert!(width == inputs, "hidden states have {width} numbers but the head takes {inputs}");
     assert!(
         targets.dims() == [rows],
@@ -60,6 +62,7 @@ pub fn linear_token_logprobs(
         targets.dims()
     );
     assert!(temperature > 0.0, "the temperature must be positive, not {temperature}");
+    assert_ids(&targets, vocabulary);
     let output = <Dispatch as TokenKernels>::linear_token_logprobs(
         hidden.into_dispatch(),
         head.into_dispatch(),
@@ -106,9 +109,27 @@ pub(crate) fn reference<B: TokenKernels>(
     let above = B::float_add(entropies, B::float_sub(lse.clone(), sums));
     let shares = B::float_div(shares, whole);
     let entropy = B::float_sum_dim(B::float_mul(shares, above), 1);
-    let logprobs =
-        B::float_sub(target_logits::<B>(hidden, head, targets, temperature), lse.clone());
+    let outside = outside::<B>(targets.clone(), vocabulary);
+    let targets = within::<B>(targets, vocabulary);
+    let logits = target_logits::<B>(hidden, head, targets, temperature);
+    // A target that does not exist has no probability; nothing is read elsewhere for it.
+    let logprobs = B::float_sub(logits, lse.clone());
+    let logprobs = B::float_mask_fill(logprobs, outside, FLOOR.into());
     B::float_cat(vec![logprobs, entropy, lse], 1)
+}
+
+/// The targets, each of them a column.
+fn within<B: Backend>(targets: IntTensor<B>, vocabulary: usize) -> IntTensor<B> {
+    B::int_clamp(targets, 0.into(), (vocabulary as i64 - 1).into())
+}
+
+/// Whether a target is no column, `[N, 1]`.
+fn outside<B: Backend>(targets: IntTensor<B>, vocabulary: usize) -> BoolTensor<B> {
+    let dtype = get_or_init_device_settings::<B>(&targets.device()).bool_dtype;
+    let rows = targets.shape()[0];
+    let targets = B::int_reshape(targets, Shape::new([rows, 1]));
+    let below = B::int_lower_elem(targets.clone(), 0.into(), dtype);
+    B::bool_or(below, B::int_greater_equal_elem(targets, (vocabulary as i64).into(), dtype))
 }
 
 /// The head's columns of the targets, `[N, D]`.
@@ -226,6 +247,8 @@ pub(crate) fn tracked<B: TokenKernels, C: CheckpointStrategy>(
     let guards = [hidden_guard, head_guard];
     match LinearTokenLogprobsBackward.prepare::<C>(guards).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
+            let [_, vocabulary] = dims2(&head, "head");
+            let targets = within::<B>(targets, vocabulary);
             let saved = Saved { hidden, head, targets, output: output.clone(), temperature };
             prepared.finish(saved, output)
         }

@@ -6,6 +6,8 @@
 
 // The macro's output for `Dispatch` is public through `Dispatch`, not by name.
 #![allow(missing_docs, reason = "the routing that the macro generates has no docs")]
+#![allow(clippy::too_many_arguments, reason = "an operation names each of its tensors")]
+#![allow(clippy::type_complexity, reason = "the macro reads the tuple of an operation's outputs")]
 #![allow(deprecated, reason = "burn removes ndarray in 0.23; it stays here as a second CPU oracle")]
 
 use burn::backend::{
@@ -15,10 +17,12 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
+use crate::group_normalize::ragged::{self, GroupOffsets};
 use crate::group_normalize::{self, GroupNormalization};
 use crate::linear_token_logprobs;
+use crate::policy_objective::{self, ObjectiveRule};
 use crate::policy_surrogate::{self, SurrogateRule};
-use crate::sample_tokens::{self, SamplingRule};
+use crate::sample_tokens::{self, SamplingRule, support};
 use crate::token_logprobs;
 
 /// The shapes of outputs, for the queue of fused operations. A Cube kernel stays one kernel there.
@@ -33,11 +37,19 @@ mod fusion {
         TensorSpec::new(input.shape.clone(), accumulate_dtype(input.dtype).into())
     }
 
+    /// So many rows of so many numbers.
+    pub(super) fn matrix(input: &TensorSpec, shape: [usize; 2]) -> TensorSpec {
+        TensorSpec::new(shape.into(), accumulate_dtype(input.dtype).into())
+    }
+
     /// That many columns for every row of the input.
     pub(super) fn columns(input: &TensorSpec, count: usize) -> TensorSpec {
         TensorSpec::new([input.shape[0], count].into(), accumulate_dtype(input.dtype).into())
     }
 }
+
+/// What `policy_objective` gives on a backend.
+type Objective<B> = policy_objective::Outputs<B>;
 
 // ANCHOR: trait
 /// The operations of this crate, as a backend sees them.
@@ -65,6 +77,19 @@ pub trait TokenKernels: Backend {
         group_normalize::reference::<Self>(rewards, correct, mask, rule)
     }
 
+    /// `[N]` rewards and correctness of groups by offsets -> (`[N]` advantages, `[P, 3]` statistics).
+    #[fusion(meta = |rewards, _correct, offsets, _rule| {
+        (fusion::accumulated(rewards), fusion::matrix(rewards, [offsets.groups(), 3]))
+    })]
+    fn group_normalize_ragged(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        offsets: GroupOffsets,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        ragged::reference::<Self>(rewards, correct, &offsets, rule)
+    }
+
     /// `[B, T]` log-probabilities, behaviour log-probabilities, advantages and mask ->
     /// (loss, derivative, ratio, clip code), each `[B, T]`.
     #[fusion(meta = |logprobs, _behaviour, _advantages, _mask, _rule| {
@@ -79,6 +104,31 @@ pub trait TokenKernels: Backend {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::reference::<Self>(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    /// As `policy_surrogate`, with flags of a second clip range and reference log-probabilities ->
+    /// (loss, derivative, ratio, clip code, penalty), each `[B, T]`.
+    #[fusion(meta = |logprobs, _behaviour, _advantages, _mask, _wide, _reference, _rule| {
+        let output = fusion::accumulated(logprobs);
+        (output.clone(), output.clone(), output.clone(), output.clone(), output)
+    })]
+    fn policy_objective(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        wide: FloatTensor<Self>,
+        reference: FloatTensor<Self>,
+        rule: ObjectiveRule,
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
+        let constants = [behaviour, advantages, mask, wide, reference];
+        policy_objective::reference::<Self>((logprobs, constants), rule)
     }
 
     /// `[B, T]` ratios, clip codes and mask -> `[7]` sums.
@@ -134,6 +184,12 @@ pub trait TokenKernels: Backend {
     ) -> (IntTensor<Self>, FloatTensor<Self>) {
         sample_tokens::reference::<Self>(logits, uniforms, rule)
     }
+
+    /// `[N, V]` logits -> positive in the support of the rule's distribution, 0 elsewhere.
+    #[fusion(default)]
+    fn support(logits: FloatTensor<Self>, rule: SamplingRule) -> FloatTensor<Self> {
+        support::reference::<Self>(logits, rule)
+    }
 }
 // ANCHOR_END: trait
 
@@ -148,6 +204,15 @@ impl TokenKernels for burn::backend::Flex {
         group_normalize::flex::fused(rewards, correct, mask, rule)
     }
 
+    fn group_normalize_ragged(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        offsets: GroupOffsets,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        ragged::flex::fused(rewards, correct, &offsets, rule)
+    }
+
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -156,6 +221,19 @@ impl TokenKernels for burn::backend::Flex {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::flex::fused(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn policy_objective(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        wide: FloatTensor<Self>,
+        reference: FloatTensor<Self>,
+        rule: ObjectiveRule,
+    ) -> Objective<Self> {
+        let constants = [behaviour, advantages, mask, wide, reference];
+        policy_objective::flex::fused((logprobs, constants), rule)
     }
 
     fn surrogate_totals(
@@ -192,6 +270,10 @@ impl TokenKernels for burn::backend::Flex {
     ) -> (IntTensor<Self>, FloatTensor<Self>) {
         sample_tokens::flex::fused(logits, uniforms, rule)
     }
+
+    fn support(logits: FloatTensor<Self>, rule: SamplingRule) -> FloatTensor<Self> {
+        sample_tokens::flex::support(logits, rule)
+    }
 }
 
 #[cfg(feature = "ndarray")]
@@ -208,6 +290,15 @@ impl TokenKernels for burn_cubecl::CubeBackend {
         group_normalize::cube::launch(rewards, correct, mask, rule)
     }
 
+    fn group_normalize_ragged(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        offsets: GroupOffsets,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        ragged::cube::launch(rewards, correct, &offsets, rule)
+    }
+
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -216,6 +307,19 @@ impl TokenKernels for burn_cubecl::CubeBackend {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::cube::launch(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn policy_objective(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        wide: FloatTensor<Self>,
+        reference: FloatTensor<Self>,
+        rule: ObjectiveRule,
+    ) -> Objective<Self> {
+        let constants = [behaviour, advantages, mask, wide, reference];
+        policy_objective::cube::launch((logprobs, constants), rule)
     }
 
     fn token_logprobs(
@@ -249,6 +353,15 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         group_normalize::tracked::<B, C>(rewards, correct, mask, rule)
     }
 
+    fn group_normalize_ragged(
+        rewards: FloatTensor<Self>,
+        correct: FloatTensor<Self>,
+        offsets: GroupOffsets,
+        rule: GroupNormalization,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        ragged::tracked::<B, C>(rewards, correct, offsets, rule)
+    }
+
     fn policy_surrogate(
         logprobs: FloatTensor<Self>,
         behaviour: FloatTensor<Self>,
@@ -257,6 +370,19 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         rule: SurrogateRule,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         policy_surrogate::tracked::<B, C>(logprobs, behaviour, advantages, mask, rule)
+    }
+
+    fn policy_objective(
+        logprobs: FloatTensor<Self>,
+        behaviour: FloatTensor<Self>,
+        advantages: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        wide: FloatTensor<Self>,
+        reference: FloatTensor<Self>,
+        rule: ObjectiveRule,
+    ) -> Objective<Self> {
+        let constants = [behaviour, advantages, mask, wide, reference];
+        policy_objective::tracked::<B, C>((logprobs, constants), rule)
     }
 
     // Sums of constants.
@@ -305,5 +431,9 @@ impl<B: TokenKernels, C: CheckpointStrategy> TokenKernels for Autodiff<B, C> {
         let (tokens, scores) =
             B::sample_tokens(logits.into_primitive(), uniforms.into_primitive(), rule);
         (tokens, <Self as AutodiffBackend>::from_inner(scores))
+    }
+    // A support is a constant.
+    fn support(logits: FloatTensor<Self>, rule: SamplingRule) -> FloatTensor<Self> {
+        <Self as AutodiffBackend>::from_inner(B::support(logits.into_primitive(), rule))
     }
 }

@@ -22,7 +22,7 @@ pub(crate) mod cube;
 pub(crate) mod flex;
 #[cfg(any(feature = "cube", feature = "flex", test))]
 pub(crate) mod formula;
-mod reference;
+pub(crate) mod reference;
 pub(crate) mod totals;
 
 pub(crate) use reference::reference;
@@ -137,6 +137,11 @@ pub struct PolicySurrogate {
 /// }
 /// ```
 ///
+/// A ratio of whole completions (GSPO, arXiv 2507.18071) is that of `logprobs` and `behaviour` that hold a
+/// completion's mean in each of its tokens; the gradient goes on through the mean. A penalty for the
+/// divergence from a reference and a second clip range for some tokens, still in one pass, are
+/// [`policy_objective`](crate::policy_objective)'s.
+///
 /// Only `logprobs` receives a gradient; the other inputs are constants. Where `mask` is 0 the loss
 /// and its gradient are exactly 0, whatever stands in the other inputs (NaN and infinity included).
 ///
@@ -182,7 +187,7 @@ pub fn policy_surrogate(
 pub(crate) type Outputs<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, FloatTensor<B>);
 
 #[derive(Debug)]
-struct PolicySurrogateBackward;
+pub(crate) struct PolicySurrogateBackward;
 
 impl<B: Backend> Backward<B, 1> for PolicySurrogateBackward {
     /// The derivative, computed with the loss, and the dtype of the log-probabilities.

@@ -12,6 +12,7 @@ use crate::token_logprobs;
 
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
+pub(crate) mod support;
 
 /// The distribution to draw from: `softmax(logits / temperature)`, cut to a support.
 ///
@@ -125,7 +126,7 @@ pub(crate) fn reference<B: Backend>(
     let scaled = B::float_div_scalar(logits.clone(), rule.temperature.into());
     let shifted = B::float_sub(scaled.clone(), B::float_max_dim(scaled, 1));
     let exponentials = B::float_exp(shifted);
-    let kept = support::<B>(exponentials.clone(), rule);
+    let kept = within_support::<B>(exponentials.clone(), rule);
     let cumulated = B::float_cumsum(kept, 1);
     let last = [Slice::full(), Slice::from(vocabulary - 1..vocabulary)];
     let whole = B::float_slice(cumulated.clone(), &last);
@@ -148,7 +149,10 @@ pub(crate) fn reference<B: Backend>(
 }
 
 /// The exponentials, 0 outside the support.
-fn support<B: Backend>(exponentials: FloatTensor<B>, rule: SamplingRule) -> FloatTensor<B> {
+pub(crate) fn within_support<B: Backend>(
+    exponentials: FloatTensor<B>,
+    rule: SamplingRule,
+) -> FloatTensor<B> {
     let [_, vocabulary] = dims2(&exponentials, "exponentials");
     let mut edges = Vec::new();
     if rule.top_k.is_some() || rule.top_p.is_some() {

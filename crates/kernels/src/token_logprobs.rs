@@ -15,6 +15,7 @@ use burn::backend::{
 };
 use burn::tensor::{IndexingUpdateOp, Int, Shape, Slice, Tensor};
 
+use crate::device::is_queued;
 use crate::ops::TokenKernels;
 use crate::primitive::{accumulate, dims2};
 
@@ -24,7 +25,7 @@ pub(crate) mod cube;
 pub(crate) mod flex;
 
 /// Below this a shifted logit has probability 0 in `f32`; `0 * -inf` would be NaN in the entropy.
-const FLOOR: f32 = -1e30;
+pub(crate) const FLOOR: f32 = -1e30;
 
 /// Log-probability, entropy (nats) and log-sum-exp of each row of logits.
 #[derive(Clone, Debug)]
@@ -91,6 +92,21 @@ pub fn token_logprobs(
         temperature,
     );
     TokenLogprobs::of_columns(Tensor::from_dispatch(output))
+}
+
+/// Refuses ids that are no columns, where looking at them does not wait for a device.
+///
+/// # Panics
+/// If one is not below `limit`: a gather would read elsewhere.
+pub(crate) fn assert_ids(ids: &Tensor<1, Int>, limit: usize) {
+    if is_queued(&ids.device()) {
+        return;
+    }
+    let data = ids.clone().into_data();
+    let mut ids = data.iter::<i64>().enumerate();
+    if let Some((row, id)) = ids.find(|(_, id)| !(0..limit as i64).contains(id)) {
+        panic!("target {id} of row {row} is not among 0..{limit}");
+    }
 }
 
 /// The body for every backend.

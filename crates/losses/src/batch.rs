@@ -98,6 +98,14 @@ impl PolicyBatch {
         tokens.mask_fill(outside, 0.0).sum_dim(1) / count
     }
 
+    /// The log-probabilities under the reference policy.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub(crate) fn reference(&self) -> Tensor<2> {
+        self.reference_logprobs.clone().expect("the trainer scores the reference when needed")
+    }
+
     /// A field of the plan.
     ///
     /// # Panics

@@ -9,7 +9,7 @@ use rand::seq::index::sample;
 
 use crate::batch::PolicyBatch;
 use crate::policy_loss::{Needs, PolicyLoss, Surrogate};
-use crate::surrogate::{ClippedSurrogate, by_kernel};
+use crate::surrogate::{ClippedSurrogate, FusedSurrogate};
 use crate::update::{TokenField, UpdateRow, UpdateView};
 
 /// Clip-Cov (arXiv 2505.22617; confidence HIGH, as in verl): the clipped surrogate with a few tokens
@@ -130,7 +130,7 @@ impl PolicyLoss for CovarianceKl {
         let open = f64::from(f32::MAX);
         let kind = SurrogateKind::Clipped { epsilon_low: 1.0, epsilon_high: open, dual_clip: None };
         let rule = SurrogateRule { kind, log_ratio_limit: self.log_ratio_limit };
-        let Surrogate { loss, stats } = by_kernel(batch, rule);
+        let Surrogate { loss, stats } = FusedSurrogate::from(rule).surrogate(batch);
         let moved: Tensor<2> = (batch.logprobs.clone() - batch.behaviour_logprobs.clone()).abs();
         Surrogate { loss: loss + moved * pays * self.coefficient, stats }
     }

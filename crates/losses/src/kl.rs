@@ -1,6 +1,7 @@
 //! Estimators of the KL divergence from the reference policy, token by token.
 
 use burn::tensor::Tensor;
+use fireproof_kernels::{KlEstimator, KlPenalty};
 
 /// An estimator of `KL(policy || reference)` from one sampled token, with `d = logprob - reference`.
 ///
@@ -80,6 +81,21 @@ pub struct KlGuard {
 }
 
 impl KlGuard {
+    /// The penalty as the fused operation knows it; `None` with what it does not: a factor, another
+    /// estimator's gradient.
+    pub(crate) fn fused(self, kl: Kl, coefficient: f64) -> Option<KlPenalty> {
+        let Self { exponent_limit, value_limit, times_ratio: None, gradient: None } = self else {
+            return None;
+        };
+        let estimator = match kl {
+            Kl::K1 => KlEstimator::Linear,
+            Kl::Absolute => KlEstimator::Absolute,
+            Kl::K2 => KlEstimator::Square,
+            Kl::K3 => KlEstimator::Exponential,
+        };
+        Some(KlPenalty { estimator, coefficient, exponent_limit, value_limit })
+    }
+
     /// The estimate of each token within its limits, `[B, T]`; differentiable.
     #[must_use]
     pub fn estimate(self, kl: Kl, logprobs: Tensor<2>, reference: Tensor<2>) -> Tensor<2> {

@@ -92,6 +92,7 @@ pub use surrogate::AspoSurrogate;
 pub use surrogate::ClippedSurrogate;
 pub use surrogate::ClippedWeight;
 pub use surrogate::EntropySplit;
+pub use surrogate::FusedSurrogate;
 pub use surrogate::Reinforce;
 pub use surrogate::SoftGate;
 pub use update::TokenField;

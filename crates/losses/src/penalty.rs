@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::batch::PolicyBatch;
 use crate::kl::{Kl, KlGuard, RatioLevel};
-use crate::policy_loss::{Needs, PolicyLoss, SurrogateStats};
+use crate::policy_loss::{Needs, PolicyLoss, Surrogate, SurrogateStats};
 
 /// Where the divergence from the reference policy enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +111,7 @@ impl Penalty {
     fn term(&self, batch: &PolicyBatch) -> Option<Tensor<2>> {
         match *self {
             Self::ReferenceKl { estimator, guard, coefficient, place: KlPlace::Loss } => {
-                let reference = batch.reference_logprobs.clone();
-                let reference = reference.expect("the trainer scores the reference when needed");
-                let kl = guard.estimate(estimator, batch.logprobs.clone(), reference);
+                let kl = guard.estimate(estimator, batch.logprobs.clone(), batch.reference());
                 let log_ratio = || batch.logprobs.clone() - batch.behaviour_logprobs.clone();
                 let kl = match guard.times_ratio {
                     None => kl,
@@ -153,10 +151,40 @@ pub struct Objective {
 /// [adapted](Penalty::adapt).
 #[must_use]
 pub fn objective(loss: &dyn PolicyLoss, penalties: &[Penalty], batch: &PolicyBatch) -> Objective {
-    let surrogate = loss.surrogate(batch);
-    let policy = (surrogate.loss.clone().detach() * batch.weights.clone()).sum();
-    let terms = penalties.iter().filter_map(|penalty| penalty.term(batch));
+    let (surrogate, policy, rest) = match fused(loss, penalties, batch) {
+        Some((surrogate, penalty, rest)) => {
+            let policy = surrogate.loss.clone().detach() - penalty;
+            (surrogate, policy, rest)
+        }
+        None => {
+            let surrogate = loss.surrogate(batch);
+            let policy = surrogate.loss.clone().detach();
+            (surrogate, policy, penalties.iter().collect())
+        }
+    };
+    let policy = (policy * batch.weights.clone()).sum();
+    let terms = rest.into_iter().filter_map(|penalty| penalty.term(batch));
     let tokens = terms.fold(surrogate.loss, |sum, term| sum + term);
     let total = (tokens.clone() * batch.weights.clone()).sum();
     Objective { total, policy, tokens: tokens.detach(), stats: surrogate.stats }
+}
+
+/// The surrogate with the first penalty for the divergence from the reference in it, that penalty,
+/// and the penalties that are left; `None` if the loss or the penalty is not a fused operation.
+fn fused<'a>(
+    loss: &dyn PolicyLoss,
+    penalties: &'a [Penalty],
+    batch: &PolicyBatch,
+) -> Option<(Surrogate, Tensor<2>, Vec<&'a Penalty>)> {
+    let of = |penalty: &Penalty| match *penalty {
+        Penalty::ReferenceKl { estimator, guard, coefficient, place: KlPlace::Loss } => {
+            guard.fused(estimator, coefficient)
+        }
+        _ => None,
+    };
+    let (place, penalty) = penalties.iter().enumerate().find_map(|(i, p)| Some((i, of(p)?)))?;
+    let fused = loss.fused(batch)?;
+    let (surrogate, added) = fused.penalized(batch, batch.reference(), penalty);
+    let others = penalties.iter().enumerate().filter(|(other, _)| *other != place);
+    Some((surrogate, added, others.map(|(_, penalty)| penalty).collect()))
 }

@@ -6,6 +6,7 @@ use burn::tensor::{Bool, Tensor};
 use fireproof_kernels::{CLIP_HIGH, CLIP_LOW, surrogate_totals};
 
 use crate::batch::PolicyBatch;
+use crate::surrogate::FusedSurrogate;
 use crate::update::{TokenField, UpdateView};
 
 /// What must be computed before a loss can be.
@@ -68,6 +69,14 @@ pub trait PolicyLoss: Debug + Send + Sync {
         let _ = update;
         Vec::new()
     }
+
+    /// The fused operation that computes this loss, if it is one of the batch's own log-probabilities
+    /// and nothing else: a penalty for the divergence from the reference is then computed in its
+    /// pass. Must give what [`surrogate`](Self::surrogate) gives.
+    fn fused(&self, batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        let _ = batch;
+        None
+    }
 }
 
 impl PolicyLoss for Box<dyn PolicyLoss> {
@@ -81,6 +90,10 @@ impl PolicyLoss for Box<dyn PolicyLoss> {
 
     fn plan(&self, update: &UpdateView<'_>) -> Vec<TokenField> {
         (**self).plan(update)
+    }
+
+    fn fused(&self, batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        (**self).fused(batch)
     }
 }
 

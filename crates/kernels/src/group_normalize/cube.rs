@@ -7,7 +7,7 @@
 
 use burn::tensor::DType;
 use burn_cubecl::cubecl;
-use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+use burn_cubecl::{CubeBackend, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::prelude::*;
 use cubecl::std::tensor::layout::linear::{LinearView, LinearViewMut};
@@ -22,8 +22,47 @@ enum Estimator {
     Centered,
     LeaveOneOut,
     ZScore,
+    ZScoreUnderRoot,
     LinearR,
     SqrtR,
+    UniformR,
+}
+
+/// What a kernel is compiled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Compiled {
+    estimator: Estimator,
+    is_focal: bool,
+    /// Without a mask every completion counts, and no mask is read.
+    is_masked: bool,
+}
+
+impl Compiled {
+    fn of(rule: GroupNormalization, is_masked: bool) -> Self {
+        let estimator = match rule.estimator {
+            GroupEstimator::Centered => Estimator::Centered,
+            GroupEstimator::LeaveOneOut => Estimator::LeaveOneOut,
+            GroupEstimator::ZScore { .. } => Estimator::ZScore,
+            GroupEstimator::ZScoreUnderRoot { .. } => Estimator::ZScoreUnderRoot,
+            GroupEstimator::LinearR => Estimator::LinearR,
+            GroupEstimator::SqrtR => Estimator::SqrtR,
+            GroupEstimator::UniformR => Estimator::UniformR,
+        };
+        Self { estimator, is_focal: rule.focal_gamma != 0.0, is_masked }
+    }
+
+    fn is_weighted(self) -> bool {
+        matches!(self.estimator, Estimator::LinearR | Estimator::SqrtR | Estimator::UniformR)
+    }
+}
+
+/// The numbers of a rule.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Settings<A: Float> {
+    ddof: A,
+    epsilon: A,
+    gamma: A,
 }
 
 /// What one reading of a group finds.
@@ -39,6 +78,20 @@ struct Moments<A: Float> {
     rho: A,
 }
 
+/// The mask at a place, 1 without a mask.
+#[cube]
+fn weights<M: Float, A: Float, N: Size>(
+    mask: &LinearView<'_, Vector<M, N>>,
+    place: usize,
+    #[comptime] is_masked: bool,
+) -> Vector<A, N> {
+    if comptime!(is_masked) {
+        Vector::<A, N>::cast_from(mask.read(place))
+    } else {
+        Vector::<A, N>::new(A::new(1.0))
+    }
+}
+
 #[cube]
 fn moments<R: Float, C: Float, M: Float, A: Float, N: Size>(
     rewards: &LinearView<'_, Vector<R, N>>,
@@ -47,6 +100,7 @@ fn moments<R: Float, C: Float, M: Float, A: Float, N: Size>(
     start: usize,
     vectors: usize,
     ddof: A,
+    #[comptime] is_masked: bool,
 ) -> Moments<A> {
     let (zero, one) = (A::new(0.0), A::new(1.0));
     let mut count = A::new(0.0);
@@ -57,7 +111,7 @@ fn moments<R: Float, C: Float, M: Float, A: Float, N: Size>(
     for i in start..start + vectors {
         let reward = Vector::<A, N>::cast_from(rewards.read(i));
         let flag = Vector::<A, N>::cast_from(correct.read(i));
-        let weight = Vector::<A, N>::cast_from(mask.read(i));
+        let weight = weights::<M, A, N>(mask, i, is_masked);
         #[unroll]
         for lane in 0..N::value() {
             let w = weight.extract(lane);
@@ -74,10 +128,10 @@ fn moments<R: Float, C: Float, M: Float, A: Float, N: Size>(
     let mut squares = A::new(0.0);
     for i in start..start + vectors {
         let reward = Vector::<A, N>::cast_from(rewards.read(i));
-        let weight = mask.read(i);
+        let weight = weights::<M, A, N>(mask, i, is_masked);
         #[unroll]
         for lane in 0..N::value() {
-            let inside = weight.extract(lane) > M::new(0.0);
+            let inside = weight.extract(lane) > zero;
             let deviation = select(inside, reward.extract(lane) - mean, zero);
             squares += deviation * deviation;
         }
@@ -91,6 +145,10 @@ fn moments<R: Float, C: Float, M: Float, A: Float, N: Size>(
 fn scale<A: Float>(moments: Moments<A>, epsilon: A, #[comptime] estimator: Estimator) -> A {
     match estimator {
         Estimator::ZScore => A::new(1.0) / max(moments.std + epsilon, A::new(1e-30)),
+        Estimator::ZScoreUnderRoot => {
+            let root = (moments.std * moments.std + epsilon).sqrt();
+            A::new(1.0) / max(root, A::new(1e-30))
+        }
         Estimator::LeaveOneOut => moments.count / max(moments.count - A::new(1.0), A::new(1.0)),
         _ => A::new(1.0),
     }
@@ -102,6 +160,7 @@ fn weighted<A: Float>(rho: A, right: bool, #[comptime] estimator: Estimator) -> 
     let failure = A::new(1.0) - rho;
     let coefficient = match estimator {
         Estimator::SqrtR => failure.sqrt(),
+        Estimator::UniformR => A::new(1.0),
         _ => failure,
     };
     // The divisor of the other kind may be 0, and is never used then.
@@ -110,6 +169,52 @@ fn weighted<A: Float>(rho: A, right: bool, #[comptime] estimator: Estimator) -> 
 }
 
 // ANCHOR: kernel
+/// One group: the places from `start` on.
+#[cube]
+fn normalize<R: Float, C: Float, M: Float, A: Float, N: Size>(
+    rewards: &LinearView<'_, Vector<R, N>>,
+    correct: &LinearView<'_, Vector<C, N>>,
+    mask: &LinearView<'_, Vector<M, N>>,
+    advantages: &mut LinearViewMut<'_, Vector<A, N>>,
+    statistics: &mut [A],
+    group: usize,
+    start: usize,
+    vectors: usize,
+    settings: Settings<A>,
+    #[comptime] compiled: Compiled,
+) {
+    let is_masked = comptime!(compiled.is_masked);
+    let (ddof, zero) = (settings.ddof, A::new(0.0));
+    let found = moments::<R, C, M, A, N>(rewards, correct, mask, start, vectors, ddof, is_masked);
+    statistics[group * 3] = found.mean;
+    statistics[group * 3 + 1] = found.std;
+    statistics[group * 3 + 2] = found.rho;
+    let scale = scale::<A>(found, settings.epsilon, comptime!(compiled.estimator));
+    let focal = if comptime!(compiled.is_focal) {
+        (A::new(1.0) - found.rho).powf(settings.gamma)
+    } else {
+        A::new(1.0)
+    };
+    for i in start..start + vectors {
+        let reward = Vector::<A, N>::cast_from(rewards.read(i));
+        let flag = correct.read(i);
+        let weight = weights::<M, A, N>(mask, i, is_masked);
+        let mut advantage = Vector::<A, N>::empty();
+        #[unroll]
+        for lane in 0..N::value() {
+            let one = if comptime!(compiled.is_weighted()) {
+                let right = flag.extract(lane) > C::new(0.5);
+                weighted::<A>(found.rho, right, comptime!(compiled.estimator))
+            } else {
+                let scaled = (reward.extract(lane) - found.mean) * scale;
+                select(found.spread > zero, scaled, zero)
+            };
+            advantage.insert(lane, select(weight.extract(lane) > zero, one * focal, zero));
+        }
+        advantages.write(i, advantage);
+    }
+}
+
 #[cube(launch, address_type = "dynamic")]
 fn group_normalize_kernel<R: Float, C: Float, M: Float, A: Float, N: Size>(
     rewards: LinearView<'_, Vector<R, N>>,
@@ -121,45 +226,30 @@ fn group_normalize_kernel<R: Float, C: Float, M: Float, A: Float, N: Size>(
     ddof: InputScalar,
     epsilon: InputScalar,
     gamma: InputScalar,
-    #[comptime] estimator: Estimator,
-    #[comptime] is_focal: bool,
+    #[comptime] compiled: Compiled,
     #[define(R, C, M, A)] _dtypes: [ElemType; 4],
 ) {
     let group = ABSOLUTE_POS;
     if group * 3 >= statistics.len() {
         terminate!();
     }
-    let start = group * vectors;
-    let found =
-        moments::<R, C, M, A, N>(&rewards, &correct, &mask, start, vectors, ddof.get::<A>());
-    statistics[group * 3] = found.mean;
-    statistics[group * 3 + 1] = found.std;
-    statistics[group * 3 + 2] = found.rho;
-    let scale = scale::<A>(found, epsilon.get::<A>(), estimator);
-    let focal = if comptime!(is_focal) {
-        (A::new(1.0) - found.rho).powf(gamma.get::<A>())
-    } else {
-        A::new(1.0)
+    let settings = Settings::<A> {
+        ddof: ddof.get::<A>(),
+        epsilon: epsilon.get::<A>(),
+        gamma: gamma.get::<A>(),
     };
-    let is_weighted = comptime!(matches!(estimator, Estimator::LinearR | Estimator::SqrtR));
-    for i in start..start + vectors {
-        let reward = Vector::<A, N>::cast_from(rewards.read(i));
-        let flag = correct.read(i);
-        let weight = mask.read(i);
-        let mut advantage = Vector::<A, N>::empty();
-        #[unroll]
-        for lane in 0..N::value() {
-            let one = if is_weighted {
-                weighted::<A>(found.rho, flag.extract(lane) > C::new(0.5), estimator)
-            } else {
-                let scaled = (reward.extract(lane) - found.mean) * scale;
-                select(found.spread > A::new(0.0), scaled, A::new(0.0))
-            };
-            let inside = weight.extract(lane) > M::new(0.0);
-            advantage.insert(lane, select(inside, one * focal, A::new(0.0)));
-        }
-        advantages.write(i, advantage);
-    }
+    normalize::<R, C, M, A, N>(
+        &rewards,
+        &correct,
+        &mask,
+        &mut advantages,
+        statistics,
+        group,
+        group * vectors,
+        vectors,
+        settings,
+        compiled,
+    );
 }
 // ANCHOR_END: kernel
 
@@ -193,13 +283,7 @@ fn run(
     let (vector, address) = (vector_size(&all), address_type(&all));
     let elements = all.map(|tensor| element(tensor.dtype));
     let dim = CubeDim::new(client, groups);
-    let (estimator, epsilon) = match rule.estimator {
-        GroupEstimator::Centered => (Estimator::Centered, 0.0),
-        GroupEstimator::LeaveOneOut => (Estimator::LeaveOneOut, 0.0),
-        GroupEstimator::ZScore { epsilon, .. } => (Estimator::ZScore, epsilon),
-        GroupEstimator::LinearR => (Estimator::LinearR, 0.0),
-        GroupEstimator::SqrtR => (Estimator::SqrtR, 0.0),
-    };
+    let [ddof, epsilon, gamma] = settings(rule).map(|setting| scalar(setting, dtype));
     let [rewards, correct, mask] = inputs.map(|tensor| tensor.into_linear_view_like(advantages));
     group_normalize_kernel::launch(
         client,
@@ -213,12 +297,101 @@ fn run(
         advantages.clone().into_linear_view(),
         statistics.clone().into_buffer_arg(),
         group / vector,
-        scalar(ddof(rule).into(), dtype),
-        scalar(epsilon.into(), dtype),
-        scalar(rule.focal_gamma.into(), dtype),
-        estimator,
-        rule.focal_gamma != 0.0,
+        ddof,
+        epsilon,
+        gamma,
+        Compiled::of(rule, true),
         elements,
     );
 }
 // ANCHOR_END: launch
+
+/// The numbers of a rule: ddof, epsilon and the focal exponent.
+fn settings(rule: GroupNormalization) -> [f64; 3] {
+    let epsilon = match rule.estimator {
+        GroupEstimator::ZScore { epsilon, .. }
+        | GroupEstimator::ZScoreUnderRoot { epsilon, .. } => epsilon,
+        _ => 0.0,
+    };
+    [ddof(rule).into(), epsilon.into(), rule.focal_gamma.into()]
+}
+
+/// As the other kernel, with the first place of each group read from memory.
+#[cube(launch, address_type = "dynamic")]
+fn group_normalize_ragged_kernel<R: Float, C: Float, A: Float, I: Int, N: Size>(
+    rewards: LinearView<'_, Vector<R, N>>,
+    correct: LinearView<'_, Vector<C, N>>,
+    mut advantages: LinearViewMut<'_, Vector<A, N>>,
+    statistics: &mut [A],
+    starts: &[I],
+    ddof: InputScalar,
+    epsilon: InputScalar,
+    gamma: InputScalar,
+    #[comptime] compiled: Compiled,
+    #[define(R, C, A, I)] _dtypes: [ElemType; 4],
+) {
+    let group = ABSOLUTE_POS;
+    if group * 3 >= statistics.len() {
+        terminate!();
+    }
+    let settings = Settings::<A> {
+        ddof: ddof.get::<A>(),
+        epsilon: epsilon.get::<A>(),
+        gamma: gamma.get::<A>(),
+    };
+    let start = usize::cast_from(starts[group]);
+    normalize::<R, C, R, A, N>(
+        &rewards,
+        &correct,
+        &rewards,
+        &mut advantages,
+        statistics,
+        group,
+        start,
+        usize::cast_from(starts[group + 1]) - start,
+        settings,
+        compiled,
+    );
+}
+
+/// Ragged groups in one launch; `starts` has one number more than there are groups.
+pub(crate) fn launch_ragged(
+    rewards: CubeTensor,
+    correct: CubeTensor,
+    starts: CubeTensor,
+    rule: GroupNormalization,
+) -> Outputs<CubeBackend> {
+    let groups = starts.meta.num_elements() - 1;
+    let dtype = DType::from(accumulate_dtype(rewards.dtype));
+    let advantages = empty(&rewards, [rewards.meta.num_elements()], dtype);
+    let statistics = empty(&rewards, [groups, 3], dtype);
+    if groups == 0 {
+        return (advantages, statistics);
+    }
+    let client = &advantages.client.clone();
+    let starts = into_contiguous(starts);
+    let all = [&rewards, &correct, &advantages, &starts];
+    let (address, elements) = (address_type(&all), all.map(|tensor| element(tensor.dtype)));
+    let dim = CubeDim::new(client, groups);
+    let [ddof, epsilon, gamma] = settings(rule).map(|setting| scalar(setting, dtype));
+    let [rewards, correct] = [rewards, correct].map(|t| t.into_linear_view_like(&advantages));
+    group_normalize_ragged_kernel::launch(
+        client,
+        calculate_cube_count_elemwise(client, groups, dim),
+        dim,
+        address,
+        // Groups begin anywhere.
+        1,
+        rewards,
+        correct,
+        advantages.clone().into_linear_view(),
+        statistics.clone().into_buffer_arg(),
+        starts.into_buffer_arg(),
+        ddof,
+        epsilon,
+        gamma,
+        Compiled::of(rule, false),
+        elements,
+    );
+    (advantages, statistics)
+}

@@ -152,8 +152,8 @@ impl Moments {
     fn advantages(&self, block: &impl Block, places: &mut [f32], rule: GroupNormalization) {
         let focal = self.focal(rule.focal_gamma);
         match rule.estimator {
-            GroupEstimator::LinearR | GroupEstimator::SqrtR => {
-                let [right, wrong] = self.prompt_weights(rule.estimator, &focal);
+            estimator if estimator.is_prompt_weight() => {
+                let [right, wrong] = self.prompt_weights(estimator, &focal);
                 block.write(
                     places,
                     #[inline(always)]
@@ -194,6 +194,12 @@ impl Moments {
                     scale[group] = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
                 }
             }
+            GroupEstimator::ZScoreUnderRoot { epsilon, .. } => {
+                for group in 0..self.room {
+                    let divisor = self.std[group].mul_add(self.std[group], epsilon).sqrt();
+                    scale[group] = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
+                }
+            }
             _ => {}
         }
         scale
@@ -218,6 +224,7 @@ impl Moments {
             let rho = self.rho[group];
             let coefficient = match estimator {
                 GroupEstimator::SqrtR => (1.0 - rho).sqrt(),
+                GroupEstimator::UniformR => 1.0,
                 _ => 1.0 - rho,
             };
             right[group] = coefficient / away(rho) * focal[group];

@@ -19,7 +19,7 @@ use crate::primitive::accumulate_dtype;
 
 /// Which formula a kernel is compiled with; its settings are arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Formula {
+pub(crate) enum Formula {
     Clipped,
     DualClipped,
     Aspo,
@@ -30,19 +30,19 @@ enum Formula {
 /// The settings of a formula, in its order, and the limit of the log-ratio.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
-struct Settings<A: Float> {
-    first: A,
-    second: A,
-    third: A,
-    limit: A,
+pub(crate) struct Settings<A: Float> {
+    pub(crate) first: A,
+    pub(crate) second: A,
+    pub(crate) third: A,
+    pub(crate) limit: A,
 }
 
 /// Everything about one token: what the surrogate makes of it, and its ratio.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
-struct Token<A: Float> {
-    token: TokenLoss<A>,
-    ratio: A,
+pub(crate) struct Token<A: Float> {
+    pub(crate) token: TokenLoss<A>,
+    pub(crate) ratio: A,
 }
 
 #[cube]
@@ -73,7 +73,7 @@ fn holds(formula: Formula) -> bool {
 }
 
 #[cube]
-fn token<A: Float>(
+pub(crate) fn token<A: Float>(
     log_ratio: A,
     advantage: A,
     logprob: A,
@@ -149,7 +149,7 @@ fn policy_surrogate_kernel<L: Float, B: Float, D: Float, M: Float, A: Float, N: 
 }
 
 /// The formula of a kind and its settings.
-fn settings(kind: SurrogateKind) -> (Formula, [f64; 3]) {
+pub(crate) fn settings(kind: SurrogateKind) -> (Formula, [f64; 3]) {
     match kind {
         SurrogateKind::Clipped { epsilon_low, epsilon_high, dual_clip } => {
             let formula = if dual_clip.is_some() { Formula::DualClipped } else { Formula::Clipped };

@@ -96,7 +96,7 @@ fn by_kind(inputs: Inputs<'_>, outputs: [&mut [f32]; 4], rule: SurrogateRule) {
 
 /// The two settings that every kind has: bounds of the ratio, or the steepness of SAPO's gate.
 #[inline(always)]
-fn bounds(kind: SurrogateKind) -> [f32; 2] {
+pub(crate) fn bounds(kind: SurrogateKind) -> [f32; 2] {
     match kind {
         SurrogateKind::Clipped { epsilon_low, epsilon_high, .. }
         | SurrogateKind::Aspo { epsilon_low, epsilon_high, .. } => {

@@ -13,6 +13,9 @@
 //! ```
 //!
 //! The token is what [`without_advantage`] makes of it: exactly 0 where the advantage is.
+//!
+//! The divergence from a reference policy has formulas of its own: [`kl_linear`], [`kl_absolute`],
+//! [`kl_square`] or [`kl_exponential`] of `limited(logprob - reference, ..)`, then [`kl_within`].
 
 #[cfg(feature = "cube")]
 use burn_cubecl::cubecl;
@@ -200,6 +203,58 @@ pub(crate) fn without_advantage<F: Float>(token: TokenLoss<F>, advantage: F) -> 
     }
 }
 
+/// An estimate of a divergence from one token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "cube", derive(CubeType), expand(derive(Clone, Copy)))]
+pub(crate) struct TokenKl<F: Float> {
+    /// The estimate.
+    pub(crate) value: F,
+    /// `d estimate / d logprob`.
+    pub(crate) slope: F,
+}
+
+/// k1: `d`.
+#[cfg_attr(feature = "cube", cube)]
+pub(crate) fn kl_linear<F: Float>(difference: F) -> TokenKl<F> {
+    TokenKl::<F> { value: difference, slope: F::new(1.0) }
+}
+
+/// `|d|`; no slope at 0.
+#[cfg_attr(feature = "cube", cube)]
+pub(crate) fn kl_absolute<F: Float>(difference: F) -> TokenKl<F> {
+    let zero = F::new(0.0);
+    let below = select(difference < zero, F::new(-1.0), zero);
+    let slope = select(difference > zero, F::new(1.0), below);
+    TokenKl::<F> { value: select(difference < zero, -difference, difference), slope }
+}
+
+/// k2: `d^2 / 2`.
+#[cfg_attr(feature = "cube", cube)]
+pub(crate) fn kl_square<F: Float>(difference: F) -> TokenKl<F> {
+    TokenKl::<F> { value: difference * difference * F::new(0.5), slope: difference }
+}
+
+/// k3: `e^-d - 1 + d`, from `d` and `e^-d`.
+#[cfg_attr(feature = "cube", cube)]
+pub(crate) fn kl_exponential<F: Float>(difference: F, exponential: F) -> TokenKl<F> {
+    let one = F::new(1.0);
+    TokenKl::<F> { value: exponential - one + difference, slope: one - exponential }
+}
+
+/// The estimate within plus or minus `limit`, without a slope where either limit holds it: the one
+/// on the estimate, or the one that made `limited` of the difference.
+#[cfg_attr(feature = "cube", cube)]
+pub(crate) fn kl_within<F: Float>(
+    estimate: TokenKl<F>,
+    difference: F,
+    held: F,
+    limit: F,
+) -> TokenKl<F> {
+    let value = limited::<F>(estimate.value, limit);
+    let slope = select(value == estimate.value, estimate.slope, F::new(0.0));
+    TokenKl::<F> { value, slope: select(difference == held, slope, F::new(0.0)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +330,31 @@ mod tests {
         let token = clipped(1.0, -1.0, 0.8, 1.2);
         assert_parts(held(token, 3.0, 3.0), [1.0, 1.0, 0.0]);
         assert_parts(held(token, 3.0, 2.0), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn estimates_of_a_divergence_have_their_slopes() {
+        let estimates: [fn(f64) -> TokenKl<f64>; 4] =
+            [kl_linear, kl_absolute, kl_square, |d| kl_exponential(d, (-d).exp())];
+        let values = estimates.map(|estimate| estimate(-0.5).value);
+        assert_eq!(values[..3], [-0.5, 0.5, 0.125]);
+        assert!((values[3] - (0.5f64.exp() - 1.5)).abs() < 1e-15);
+        for (estimate, d) in estimates.into_iter().zip([0.7, -0.7, 1.3, -2.0]) {
+            let h = 1e-6;
+            let difference = (estimate(d + h).value - estimate(d - h).value) / (2.0 * h);
+            assert!((estimate(d).slope - difference).abs() < 1e-8, "{d}");
+        }
+    }
+
+    #[test]
+    fn limits_of_a_divergence_take_its_slope() {
+        let at = |d: f64, exponent: f64, value: f64| {
+            let held = limited(d, exponent);
+            kl_within(kl_square(held), d, held, value)
+        };
+        assert_eq!(at(1.0, 2.0, 9.0), TokenKl { value: 0.5, slope: 1.0 });
+        assert_eq!(at(3.0, 2.0, 9.0), TokenKl { value: 2.0, slope: 0.0 });
+        assert_eq!(at(3.0, 9.0, 4.0), TokenKl { value: 4.0, slope: 0.0 });
     }
 
     #[test]

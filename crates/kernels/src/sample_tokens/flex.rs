@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{SamplingRule, reference};
 use crate::flex::math::exp;
-use crate::flex::{are_f32, dense, largest, numbers, simd, tensor};
+use crate::flex::{are_f32, dense, largest, numbers, rows, simd, tensor};
 use crate::primitive::dims2;
 
 /// Likeliest tokens to sort first; more only if they do not hold the nucleus.
@@ -45,6 +45,27 @@ pub(crate) fn fused(
     (Flex::int_from_data(tokens, &device), tensor(scores, [count, 3]))
 }
 
+/// The exponentials of each row, 0 outside the support.
+pub(crate) fn support(logits: FloatTensor<Flex>, rule: SamplingRule) -> FloatTensor<Flex> {
+    if !are_f32(&[&logits]) {
+        return super::support::reference::<Flex>(logits, rule);
+    }
+    let [count, vocabulary] = dims2(&logits, "logits");
+    let logits = dense(logits);
+    let logits = numbers(&logits);
+    let [kept] = rows(count, vocabulary, [vocabulary], |range, [kept]| {
+        let mut sorted = Vec::new();
+        for (row, exponentials) in range.zip(kept.chunks_exact_mut(vocabulary)) {
+            let logits = &logits[row * vocabulary..(row + 1) * vocabulary];
+            simd(
+                #[inline(always)]
+                || Row { exponentials, sorted: &mut sorted, rule }.restrict(logits),
+            );
+        }
+    });
+    tensor(kept, [count, vocabulary])
+}
+
 /// One row's work.
 struct Row<'a> {
     exponentials: &'a mut [f32],
@@ -56,10 +77,7 @@ impl Row<'_> {
     /// The token; its log-probabilities in the whole and in the support; the entropy.
     #[inline(always)]
     fn draw(mut self, logits: &[f32], uniform: f32) -> (usize, [f32; 3]) {
-        let inverse = 1.0 / self.rule.temperature;
-        let shift = largest(logits) * inverse;
-        let places = self.exponentials.iter_mut().zip(logits);
-        places.for_each(|(place, z)| *place = exp(z.mul_add(inverse, -shift)));
+        let [inverse, shift] = self.exponentials(logits);
         let (whole, weighted) = self.sums(logits, inverse, shift);
         let edge = self.edge(whole);
         let kept = |exponential: f32| if exponential < edge { 0.0 } else { f64::from(exponential) };
@@ -80,6 +98,26 @@ impl Row<'_> {
         let logprob = (f64::from(above) - whole.ln()) as f32;
         let within = (f64::from(above) - support.ln()) as f32;
         (token, [logprob, within, (whole.ln() - weighted / whole) as f32])
+    }
+
+    /// `exp(z / temperature - shift)` of each logit; the inverse temperature and the shift.
+    #[inline(always)]
+    fn exponentials(&mut self, logits: &[f32]) -> [f32; 2] {
+        let inverse = 1.0 / self.rule.temperature;
+        let shift = largest(logits) * inverse;
+        let places = self.exponentials.iter_mut().zip(logits);
+        places.for_each(|(place, z)| *place = exp(z.mul_add(inverse, -shift)));
+        [inverse, shift]
+    }
+
+    /// The exponentials, 0 outside the support.
+    #[inline(always)]
+    fn restrict(mut self, logits: &[f32]) {
+        let [inverse, shift] = self.exponentials(logits);
+        let (whole, _) = self.sums(logits, inverse, shift);
+        let edge = self.edge(whole);
+        let places = self.exponentials.iter_mut();
+        places.for_each(|place| *place = if *place < edge { 0.0 } else { *place });
     }
 
     /// `sum exp(s)` and `sum exp(s) s`, each exponential as it is.

@@ -3,19 +3,22 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use fireproof_kernels::{
-    GroupEstimator, GroupNormalization, SurrogateKind, SurrogateRule, group_normalize,
-    policy_surrogate, resolve_device, token_logprobs,
+    GroupEstimator, GroupNormalization, KlEstimator, KlPenalty, ObjectiveInputs, PolicySurrogate,
+    SurrogateKind, SurrogateRule, group_normalize, policy_objective, policy_surrogate,
+    resolve_device, token_logprobs,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, ids, noise, values};
 
+// ANCHOR: tolerances
 /// Number types with what their values and their gradients may be off by, relative to the larger of
 /// the number and 1. Everything is accumulated and returned in `f32`; only the gradient of an input
 /// in half precision is rounded to its type.
 const TOLERANCES: [(DType, f32, f32); 3] =
     [(DType::F32, 3e-5, 5e-5), (DType::F16, 3e-5, 2e-3), (DType::BF16, 3e-5, 1.6e-2)];
+// ANCHOR_END: tolerances
 
 /// Where a case runs and in which type.
 struct Place {
@@ -159,13 +162,63 @@ fn surrogates_agree() {
         .expect("every case holds");
 }
 
-const ESTIMATORS: [GroupEstimator; 6] = [
+#[test]
+fn objectives_agree() {
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(8));
+    let cases = (1usize..6, 1usize..70, any::<u32>(), 0..SURROGATES.len(), 0..9usize, 0..4usize);
+    runner
+        .run(&cases, |(rows, columns, seed, kind, mix, estimator)| {
+            let (shape, dtype) = ([rows, columns], TOLERANCES[mix % 3].0);
+            let rule = SurrogateRule { kind: SURROGATES[kind], log_ratio_limit: Some(20.0) };
+            let penalty = KlPenalty {
+                estimator: KL[estimator],
+                coefficient: 0.1,
+                exponent_limit: (seed % 3 == 0).then_some(1.0),
+                value_limit: (seed % 5 == 0).then_some(0.5),
+            };
+            let has_range = matches!(
+                SURROGATES[kind],
+                SurrogateKind::Clipped { .. } | SurrogateKind::Aspo { .. }
+            );
+            let mask = ragged(shape, seed ^ 1);
+            let numbers = |seed: u32| rounded(&with_garbage(0.8, &mask, seed), dtype);
+            let (logprobs, behaviour) = (numbers(seed ^ 2), numbers(seed ^ 3));
+            let (reference, advantages) = (numbers(seed ^ 4), numbers(seed ^ 5));
+            let flags: Vec<f32> =
+                noise(rows * columns, seed ^ 6).iter().map(|x| f32::from(*x > 0.0)).collect();
+            agree(dtype, |on| {
+                let (leaf, logprobs) = input(&logprobs, shape, LAYOUTS[mix / 3], on);
+                let [behaviour, reference] = [&behaviour, &reference]
+                    .map(|data| constant(data, shape, LAYOUTS[mix % 3], on));
+                let [advantages, mask, flags] = [&advantages, &mask, &flags]
+                    .map(|data| constant(data, shape, Layout::Rows, on));
+                let inputs = ObjectiveInputs {
+                    wide: has_range.then_some((flags, [0.3, 0.5])),
+                    reference: Some((reference, penalty)),
+                };
+                let out = policy_objective(logprobs, behaviour, advantages, mask, rule, inputs);
+                let PolicySurrogate { loss, derivative, ratio, clip } = out.surrogate;
+                let columns = [&loss, &derivative, &ratio, &clip, &out.penalty];
+                let all = columns.iter().flat_map(|column| values((*column).clone())).collect();
+                (all, gradient(&leaf, vec![loss]))
+            });
+            Ok(())
+        })
+        .expect("every case holds");
+}
+
+const KL: [KlEstimator; 4] =
+    [KlEstimator::Linear, KlEstimator::Absolute, KlEstimator::Square, KlEstimator::Exponential];
+
+const ESTIMATORS: [GroupEstimator; 8] = [
     GroupEstimator::Centered,
     GroupEstimator::LeaveOneOut,
     GroupEstimator::ZScore { ddof: 0, epsilon: 1e-4 },
     GroupEstimator::ZScore { ddof: 1, epsilon: 1e-6 },
+    GroupEstimator::ZScoreUnderRoot { ddof: 1, epsilon: 1e-2 },
     GroupEstimator::LinearR,
     GroupEstimator::SqrtR,
+    GroupEstimator::UniformR,
 ];
 
 #[test]

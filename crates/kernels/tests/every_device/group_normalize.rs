@@ -1,16 +1,20 @@
 //! `group_normalize` against golden numbers, masks and burn's autodiff of the plain expression.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fireproof_kernels::{GroupEstimator, GroupNormalization, group_normalize};
+use fireproof_kernels::{
+    GroupEstimator, GroupNormalization, GroupOffsets, group_normalize, group_normalize_ragged,
+};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, matrix, noise, on_every_device, values};
 
 const VERL: GroupEstimator = GroupEstimator::ZScore { ddof: 1, epsilon: 1e-6 };
 const NANO: GroupEstimator = GroupEstimator::ZScore { ddof: 0, epsilon: 1e-4 };
-const BASELINES: [GroupEstimator; 4] =
-    [VERL, NANO, GroupEstimator::Centered, GroupEstimator::LeaveOneOut];
+const UNDER_ROOT: GroupEstimator = GroupEstimator::ZScoreUnderRoot { ddof: 1, epsilon: 0.01 };
+const BASELINES: [GroupEstimator; 5] =
+    [VERL, NANO, UNDER_ROOT, GroupEstimator::Centered, GroupEstimator::LeaveOneOut];
+const PROMPT_WEIGHTS: [GroupEstimator; 3] =
+    [GroupEstimator::LinearR, GroupEstimator::SqrtR, GroupEstimator::UniformR];
 
 /// Advantages of one group of valid rewards; rewards above 1/2 are right.
 fn advantages(rewards: &[f32], rule: impl Into<GroupNormalization>, device: &Device) -> Vec<f32> {
@@ -34,6 +38,9 @@ fn advantages_are_the_golden_ones() {
             (GroupEstimator::Centered, &two_of_eight, 0.75, -0.25),
             (GroupEstimator::LinearR, &two_of_eight, 3.0, -1.0),
             (GroupEstimator::SqrtR, &two_of_eight, 3.464_101_6, -1.154_700_5),
+            (GroupEstimator::UniformR, &two_of_eight, 4.0, -4.0 / 3.0),
+            // Variance 3/14: 3/4 and -1/4 over sqrt(3/14 + 1/100).
+            (UNDER_ROOT, &two_of_eight, 1.583_654_6, -0.527_884_9),
         ] {
             let found = advantages(rewards, rule, device);
             assert_close(&[found[0], found[7]], &[first, last], 5e-6);
@@ -60,9 +67,10 @@ fn constant_groups_are_exactly_zero_whatever_the_rounding() {
 #[test]
 fn prompt_weights_are_finite_at_both_ends() {
     on_every_device(|device| {
-        for rule in [GroupEstimator::LinearR, GroupEstimator::SqrtR] {
+        for rule in PROMPT_WEIGHTS {
             assert_eq!(advantages(&[0.0; 4], rule, device), [-1.0; 4], "{rule:?}");
-            assert_eq!(advantages(&[1.0; 4], rule, device), [0.0; 4], "{rule:?}");
+            let all_right = f32::from(rule == GroupEstimator::UniformR);
+            assert_eq!(advantages(&[1.0; 4], rule, device), [all_right; 4], "{rule:?}");
         }
         let focal = GroupNormalization { estimator: VERL, focal_gamma: 0.5 };
         assert_eq!(advantages(&[1.0; 4], focal, device), [0.0; 4]);
@@ -96,6 +104,10 @@ fn plain(rewards: Tensor<2>, rule: GroupEstimator) -> Tensor<2> {
             let squares = centred.clone().powi_scalar(2).sum_dim(1);
             centred / ((squares / (count - f32::from(ddof))).sqrt() + epsilon)
         }
+        GroupEstimator::ZScoreUnderRoot { ddof, epsilon } => {
+            let squares = centred.clone().powi_scalar(2).sum_dim(1);
+            centred / (squares / (count - f32::from(ddof)) + epsilon).sqrt()
+        }
         _ => centred,
     }
 }
@@ -104,9 +116,9 @@ fn plain(rewards: Tensor<2>, rule: GroupEstimator) -> Tensor<2> {
 #[test]
 fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(16));
+        let mut runner = crate::runner(16, device);
         runner
-            .run(&(1usize..9, 2usize..17, any::<u32>(), 0..4usize), |(p, g, seed, which)| {
+            .run(&(1usize..9, 2usize..17, any::<u32>(), 0..5usize), |(p, g, seed, which)| {
                 let rule = BASELINES[which];
                 let data = |seed| TensorData::new(noise(p * g, seed), [p, g]);
                 let upstream = Tensor::<2>::from_data(data(seed ^ 5), device);
@@ -136,7 +148,7 @@ fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
 #[test]
 fn the_gradient_is_finite_and_zero_where_nothing_varies() {
     on_every_device(|device| {
-        for rule in [VERL, GroupEstimator::LinearR, GroupEstimator::Centered] {
+        for rule in BASELINES.into_iter().chain(PROMPT_WEIGHTS) {
             let rewards =
                 matrix(&[&[0.1; 4], &[0.0, 1.0, f32::NAN, 0.0]], &device.clone().autodiff());
             let rewards = rewards.require_grad();
@@ -150,4 +162,136 @@ fn the_gradient_is_finite_and_zero_where_nothing_varies() {
             assert_eq!(gradient[6], 0.0, "{rule:?}");
         }
     });
+}
+
+/// Ragged groups' advantages, statistics, and the gradient of a weighted sum of the advantages.
+fn ragged(
+    [rewards, weights]: [&[f32]; 2],
+    sizes: &[usize],
+    rule: GroupNormalization,
+    device: &Device,
+) -> [Vec<f32>; 3] {
+    let row = |numbers: &[f32], device: &Device| {
+        Tensor::<1>::from_data(TensorData::new(numbers.to_vec(), [numbers.len()]), device)
+    };
+    let correct: Vec<f32> = rewards.iter().map(|r| f32::from(*r > 0.0)).collect();
+    let leaf = row(rewards, &device.clone().autodiff()).require_grad();
+    let offsets = GroupOffsets::of_sizes(sizes.iter().copied());
+    let out = group_normalize_ragged(leaf.clone(), row(&correct, device), &offsets, rule);
+    let weighted = out.advantages.clone() * row(weights, device);
+    let gradient = values(leaf.grad(&weighted.sum().backward()).expect("tracked"));
+    let statistics = [out.means, out.stds, out.success_rates].map(values).concat();
+    [values(out.advantages), statistics, gradient]
+}
+
+/// The same, each group by itself as a rectangle of one row.
+fn one_by_one(
+    [rewards, weights]: [&[f32]; 2],
+    sizes: &[usize],
+    rule: GroupNormalization,
+    device: &Device,
+) -> [Vec<f32>; 3] {
+    let (mut advantages, mut gradients) = (Vec::new(), Vec::new());
+    let mut statistics = [const { Vec::new() }; 3];
+    let mut start = 0;
+    for size in sizes {
+        let part = start..start + size;
+        start += size;
+        if *size == 0 {
+            statistics.iter_mut().for_each(|column| column.push(0.0));
+            continue;
+        }
+        let correct: Vec<f32> = rewards[part.clone()].iter().map(|r| f32::from(*r > 0.0)).collect();
+        let leaf = matrix(&[&rewards[part.clone()]], &device.clone().autodiff()).require_grad();
+        let ones = Tensor::<2>::ones([1, *size], device);
+        let out = group_normalize(leaf.clone(), matrix(&[&correct], device), ones, rule);
+        let weighted = out.advantages.clone() * matrix(&[&weights[part]], device);
+        gradients.extend(values(leaf.grad(&weighted.sum().backward()).expect("tracked")));
+        advantages.extend(values(out.advantages));
+        let columns = [out.means, out.stds, out.success_rates];
+        statistics.iter_mut().zip(columns).for_each(|(all, column)| all.extend(values(column)));
+    }
+    [advantages, statistics.concat(), gradients]
+}
+
+#[test]
+fn ragged_groups_are_normalised_as_each_by_itself() {
+    on_every_device(|device| {
+        let mut runner = crate::runner(8, device);
+        let sizes = prop::collection::vec(0usize..12, 1..9);
+        let cases = (sizes, any::<u32>(), 0..8usize, 0..2usize);
+        runner
+            .run(&cases, |(sizes, seed, which, gamma)| {
+                let estimator =
+                    *BASELINES.iter().chain(&PROMPT_WEIGHTS).nth(which).expect("a rule");
+                let rule = GroupNormalization { estimator, focal_gamma: [0.0, 0.5][gamma] };
+                let count = sizes.iter().sum();
+                // In halves, so that groups of equal rewards occur.
+                let halves = |x: &f32| (x * 2.0).round() / 2.0;
+                let rewards: Vec<f32> = noise(count, seed).iter().map(halves).collect();
+                let inputs = [&rewards[..], &noise(count, seed ^ 3)];
+                let found = ragged(inputs, &sizes, rule, device);
+                let expected = one_by_one(inputs, &sizes, rule, device);
+                found.iter().zip(&expected).for_each(|(a, b)| assert_close(a, b, 1e-5));
+                Ok(())
+            })
+            .expect("every case holds");
+    });
+}
+
+#[test]
+fn more_groups_than_a_dimension_of_a_launch_has_places() {
+    let golden = [1.499_997, -0.499_999, -0.499_999, -0.499_999];
+    on_every_device(|device| {
+        let groups = 70_001;
+        let rewards = [1.0f32, 0.0, 0.0, 0.0].repeat(groups);
+        let rewards = Tensor::<1>::from_data(TensorData::new(rewards, [groups * 4]), device);
+        let offsets = GroupOffsets::of_sizes([4].repeat(groups));
+        let out = group_normalize_ragged(rewards.clone(), rewards.clone(), &offsets, VERL);
+        let rectangle = rewards.reshape([groups, 4]);
+        let mask = rectangle.ones_like();
+        let all = group_normalize(rectangle.clone(), rectangle, mask, VERL);
+        for found in [values(out.advantages), values(all.advantages)] {
+            assert_eq!(found.len(), 4 * groups);
+            found.chunks(4).for_each(|group| assert_close(group, &golden, 1e-5));
+        }
+    });
+}
+
+#[test]
+fn ragged_groups_may_all_be_empty() {
+    on_every_device(|device| {
+        let none = Tensor::<1>::zeros([0], device);
+        for groups in [0, 3] {
+            let offsets = GroupOffsets::of_sizes(vec![0; groups]);
+            let out = group_normalize_ragged(none.clone(), none.clone(), &offsets, VERL);
+            assert_eq!((out.advantages.dims(), out.means.dims()), ([0], [groups]));
+            assert_eq!(values(out.stds), vec![0.0; groups]);
+        }
+    });
+}
+
+#[test]
+fn offsets_are_checked() {
+    let text = |offsets: Vec<usize>| GroupOffsets::new(offsets).map_err(|error| error.to_string());
+    assert_eq!(text(vec![]).unwrap_err(), "offsets begin with 0, not with None");
+    assert_eq!(text(vec![1, 2]).unwrap_err(), "offsets begin with 0, not with Some(1)");
+    assert_eq!(text(vec![0, 4, 3]).unwrap_err(), "group 1 would begin at 4 and end at 3");
+    assert_eq!(text(vec![0, 2, 2]).expect("good").completions(), 2);
+}
+
+#[test]
+#[should_panic(expected = "the offsets end with 3 completions but rewards have shape [2]")]
+fn offsets_of_other_completions_are_refused() {
+    let device = &fireproof_kernels::test_devices()[0].device;
+    let two = Tensor::<1>::zeros([2], device);
+    let _ = group_normalize_ragged(two.clone(), two, &GroupOffsets::of_sizes([3]), VERL);
+}
+
+#[test]
+#[should_panic(expected = "rewards have shape [1, 2] but mask [2, 1]")]
+fn a_mask_of_another_shape_is_refused() {
+    let device = &fireproof_kernels::test_devices()[0].device;
+    let row = matrix(&[&[1.0, 0.0]], device);
+    let _ = group_normalize(row.clone(), row.clone(), row.transpose(), VERL);
 }

@@ -37,8 +37,8 @@ fn targets(rows: usize, vocabulary: usize, device: &Device) -> Tensor<1, Int> {
 #[test]
 fn values_and_gradients_equal_those_with_logits() {
     on_every_device(|device| {
-        // The last has more logits than exist at a time: several blocks of columns.
-        for sizes in [[1, 3, 2], [7, 5, 300], [16_500, 2, 700]] {
+        // The last has more logits than exist at a time: a whole block of columns and a part of one.
+        for sizes in [[1, 3, 2], [7, 5, 300], [16_500, 2, 300]] {
             let [rows, _, vocabulary] = sizes;
             let chosen = targets(rows, vocabulary, device);
             let fused = |h, w| linear_token_logprobs(h, w, chosen.clone(), 0.7);
@@ -74,4 +74,27 @@ fn a_head_of_another_width_is_refused() {
     let device = &fireproof_kernels::test_devices()[0].device;
     let (hidden, head) = (tensor([2, 3], 1, device), tensor([4, 5], 2, device));
     let _ = linear_token_logprobs(hidden, head, ids(&[0, 0], device), 1.0);
+}
+
+#[test]
+fn a_target_that_does_not_exist_is_refused_on_the_cpu_and_impossible_on_a_gpu() {
+    for resolved in fireproof_kernels::test_devices() {
+        let device = resolved.device;
+        let score = || {
+            let hidden = tensor([3, 4], 1, &device.clone().autodiff()).require_grad();
+            let head = tensor([4, 5], 2, &device.clone().autodiff()).require_grad();
+            let chosen = ids(&[5, -1, 2], &device);
+            let logprobs = linear_token_logprobs(hidden, head.clone(), chosen, 1.0).logprobs;
+            let gradients = logprobs.clone().narrow(0, 2, 1).sum().backward();
+            (values(logprobs), values(head.grad(&gradients).expect("tracked")))
+        };
+        if resolved.backend.is_cpu() {
+            let refusal = fireproof_kernels::catch_panic(score).expect_err("there is no column 5");
+            assert_eq!(refusal, "target 5 of row 0 is not among 0..5");
+        } else {
+            let (found, gradient) = score();
+            assert!(found[0] < -1e29 && found[1] < -1e29 && found[2].is_finite(), "{found:?}");
+            assert!(gradient.iter().all(|g| g.is_finite() && g.abs() < 10.0), "{gradient:?}");
+        }
+    }
 }

@@ -6,12 +6,16 @@
 mod agreement;
 mod group_normalize;
 mod linear_token_logprobs;
+mod policy_objective;
 mod policy_surrogate;
 mod sample_tokens;
 mod token_logprobs;
 mod transformer;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use fireproof_kernels::is_queued;
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::TestRunner;
 
 /// Runs a check on every device.
 fn on_every_device(check: impl Fn(&Device)) {
@@ -19,6 +23,13 @@ fn on_every_device(check: impl Fn(&Device)) {
         println!("on {resolved}");
         check(&resolved.device);
     }
+}
+
+/// Runs that many random cases, a third of them where launches wait in a queue: there the cost is that of
+/// the launch, and the code of a kernel is the same for all of them.
+fn runner(cases: u32, device: &Device) -> TestRunner {
+    let cases = if is_queued(device) { cases.div_ceil(3) } else { cases };
+    TestRunner::new(ProptestConfig::with_cases(cases))
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

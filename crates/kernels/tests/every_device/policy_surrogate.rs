@@ -6,7 +6,6 @@ use fireproof_kernels::{
     policy_surrogate,
 };
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, matrix, noise, on_every_device, values};
 
@@ -212,7 +211,7 @@ fn oracle(kind: SurrogateKind, d: f64, a: f64) -> (f64, f64) {
 #[test]
 fn values_and_gradients_equal_the_scalar_oracle() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+        let mut runner = crate::runner(24, device);
         let cases = (1usize..9, 1usize..40, any::<u32>(), 0..KINDS.len());
         runner
             .run(&cases, |(rows, columns, seed, which)| {
@@ -300,4 +299,28 @@ fn totals_are_sums_over_the_tokens_that_count() {
         let log = 2.0 * 2f32.ln();
         assert_close(&found, &[4.0, 1.0, 1.0, 1.0, 7.5, -log, 3.5 - log], 1e-5);
     });
+}
+
+#[test]
+fn more_tokens_than_a_dimension_of_a_launch_has_places() {
+    on_every_device(|device| {
+        let rows = 70_001;
+        let column = |value: f32| Tensor::<2>::full([rows, 1], value, device);
+        // One advantage for all, without a copy for every row.
+        let advantages = matrix(&[&[-1.0]], device).expand([rows, 1]);
+        let (logprobs, behaviour) = (column(1.5f32.ln()), column(0.0));
+        let out = policy_surrogate(logprobs, behaviour, advantages, column(1.0), unlimited(PLAIN));
+        for column in [out.loss, out.derivative, out.ratio] {
+            assert!(values(column).iter().all(|found| (found - 1.5).abs() < 1e-6));
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "log-probabilities have shape [1, 2] but advantages [1, 1]")]
+fn advantages_of_another_shape_are_refused() {
+    let device = &fireproof_kernels::test_devices()[0].device;
+    let row = matrix(&[&[0.0, 0.0]], device);
+    let advantages = matrix(&[&[0.0]], device);
+    let _ = policy_surrogate(row.clone(), row.clone(), advantages, row, unlimited(PLAIN));
 }

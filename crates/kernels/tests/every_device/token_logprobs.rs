@@ -3,7 +3,6 @@
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use fireproof_kernels::{TokenLogprobs, token_logprobs};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, ids, matrix, noise, on_every_device, values};
 
@@ -79,7 +78,7 @@ fn plain(logits: Tensor<2>, targets: &[i32], temperature: f32, device: &Device) 
 #[test]
 fn values_and_gradients_equal_autodiff_of_the_plain_expression() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+        let mut runner = crate::runner(24, device);
         let cases = (1usize..20, 2usize..70, 0.3f32..3.0, any::<u32>());
         runner
             .run(&cases, |(rows, vocabulary, temperature, seed)| {

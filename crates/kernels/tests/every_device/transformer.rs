@@ -4,7 +4,6 @@
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use fireproof_kernels::{attend, rms_norm, rotate, swiglu};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use crate::{assert_close, noise, on_every_device, values};
 
@@ -45,7 +44,7 @@ fn assert_same<const D: usize, const N: usize>(
 #[test]
 fn swiglu_equals_the_plain_expression() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+        let mut runner = crate::runner(12, device);
         let cases = (1usize..9, 1usize..70, any::<u32>());
         let check = |(rows, width, seed)| {
             let inputs = [seed, seed ^ 7].map(|s| tensor([rows, width], s, device) * 4.0);
@@ -69,7 +68,7 @@ fn swiglu_saturates_without_a_nan() {
 #[test]
 fn rms_norm_equals_the_plain_expression() {
     on_every_device(|device| {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(12));
+        let mut runner = crate::runner(12, device);
         let cases = (1usize..700, 1usize..40, any::<u32>());
         let check = |(rows, width, seed): (usize, usize, u32)| {
             let inputs = [tensor([rows, width], seed, device), tensor([1, width], !seed, device)];

@@ -2,9 +2,9 @@
 
 use fireproof_kernels::{SurrogateKind, SurrogateRule};
 
-use super::{by_kernel, run, surrogate_of};
+use super::FusedSurrogate;
 use crate::batch::PolicyBatch;
-use crate::policy_loss::{PolicyLoss, Surrogate, SurrogateStats};
+use crate::policy_loss::{PolicyLoss, Surrogate};
 use crate::quantile::quantile;
 use crate::update::{TokenField, UpdateRow, UpdateView};
 
@@ -84,28 +84,24 @@ impl Default for AspoSurrogate {
 }
 
 impl AspoSurrogate {
-    fn rule(&self, [epsilon_low, epsilon_high]: [f64; 2]) -> SurrogateRule {
-        let kind = SurrogateKind::Aspo { epsilon_low, epsilon_high, cap: self.cap };
-        SurrogateRule { kind, log_ratio_limit: self.log_ratio_limit }
+    fn rule(&self, batch: &PolicyBatch) -> FusedSurrogate {
+        let Self { epsilon_low, epsilon_high, cap, log_ratio_limit, entropy_split } = *self;
+        let kind = SurrogateKind::Aspo { epsilon_low, epsilon_high, cap };
+        let wide = entropy_split.map(|split| {
+            let flags = batch.planned(0, "ASPO with an entropy split");
+            (flags, [split.epsilon_low, split.epsilon_high])
+        });
+        FusedSurrogate { rule: SurrogateRule { kind, log_ratio_limit }, wide }
     }
 }
 
 impl PolicyLoss for AspoSurrogate {
     fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
-        let certain = self.rule([self.epsilon_low, self.epsilon_high]);
-        let Some(split) = self.entropy_split else { return by_kernel(batch, certain) };
-        let uncertain = self.rule([split.epsilon_low, split.epsilon_high]);
-        // Each token has an advantage in one of two runs; loss and clip code are 0 in the other.
-        let flag = batch.planned(0, "ASPO with an entropy split");
-        let part = |rule, advantages| {
-            let (logprobs, behaviour) = (batch.logprobs.clone(), batch.behaviour_logprobs.clone());
-            surrogate_of(run(batch, logprobs, behaviour, advantages, rule))
-        };
-        let above = part(uncertain, batch.advantages.clone() * flag.clone());
-        let below = part(certain, batch.advantages.clone() * (flag.ones_like() - flag));
-        let clip = above.stats.clip + below.stats.clip;
-        let stats = SurrogateStats { ratio: above.stats.ratio, clip };
-        Surrogate { loss: above.loss + below.loss, stats }
+        self.rule(batch).surrogate(batch)
+    }
+
+    fn fused(&self, batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        Some(self.rule(batch))
     }
 
     /// 1 at the tokens above the quantile.

@@ -2,7 +2,7 @@
 
 use fireproof_kernels::{SurrogateKind, SurrogateRule};
 
-use super::by_kernel;
+use super::FusedSurrogate;
 use crate::batch::PolicyBatch;
 use crate::policy_loss::{PolicyLoss, Surrogate};
 
@@ -40,9 +40,19 @@ impl Default for ClippedWeight {
     }
 }
 
+impl ClippedWeight {
+    fn rule(&self) -> FusedSurrogate {
+        let kind = SurrogateKind::Cispo { lowest: self.lowest, highest: self.highest };
+        SurrogateRule { kind, log_ratio_limit: self.log_ratio_limit }.into()
+    }
+}
+
 impl PolicyLoss for ClippedWeight {
     fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
-        let kind = SurrogateKind::Cispo { lowest: self.lowest, highest: self.highest };
-        by_kernel(batch, SurrogateRule { kind, log_ratio_limit: self.log_ratio_limit })
+        self.rule().surrogate(batch)
+    }
+
+    fn fused(&self, _batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        Some(self.rule())
     }
 }

@@ -2,7 +2,7 @@
 
 use fireproof_kernels::{SurrogateKind, SurrogateRule};
 
-use super::by_kernel;
+use super::FusedSurrogate;
 use crate::batch::PolicyBatch;
 use crate::policy_loss::{PolicyLoss, Surrogate};
 
@@ -47,10 +47,20 @@ impl Default for ClippedSurrogate {
     }
 }
 
-impl PolicyLoss for ClippedSurrogate {
-    fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
+impl ClippedSurrogate {
+    fn rule(&self) -> FusedSurrogate {
         let Self { epsilon_low, epsilon_high, dual_clip, log_ratio_limit } = *self;
         let kind = SurrogateKind::Clipped { epsilon_low, epsilon_high, dual_clip };
-        by_kernel(batch, SurrogateRule { kind, log_ratio_limit })
+        SurrogateRule { kind, log_ratio_limit }.into()
+    }
+}
+
+impl PolicyLoss for ClippedSurrogate {
+    fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
+        self.rule().surrogate(batch)
+    }
+
+    fn fused(&self, _batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        Some(self.rule())
     }
 }

@@ -2,7 +2,7 @@
 
 use fireproof_kernels::{SurrogateKind, SurrogateRule};
 
-use super::by_kernel;
+use super::FusedSurrogate;
 use crate::batch::PolicyBatch;
 use crate::policy_loss::{PolicyLoss, Surrogate};
 
@@ -39,10 +39,20 @@ impl Default for SoftGate {
     }
 }
 
-impl PolicyLoss for SoftGate {
-    fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
+impl SoftGate {
+    fn rule(&self) -> FusedSurrogate {
         let Self { tau_positive, tau_negative, log_ratio_limit } = *self;
         let kind = SurrogateKind::Sapo { tau_positive, tau_negative };
-        by_kernel(batch, SurrogateRule { kind, log_ratio_limit })
+        SurrogateRule { kind, log_ratio_limit }.into()
+    }
+}
+
+impl PolicyLoss for SoftGate {
+    fn surrogate(&self, batch: &PolicyBatch) -> Surrogate {
+        self.rule().surrogate(batch)
+    }
+
+    fn fused(&self, _batch: &PolicyBatch) -> Option<FusedSurrogate> {
+        Some(self.rule())
     }
 }

@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 use fireproof_losses::{
-    BatchConstants, ClippedSurrogate, Kl, KlGuard, KlPlace, Penalty, PolicyBatch, Reduction,
-    Reinforce, RowShape, SurrogateStats, objective,
+    AspoSurrogate, BatchConstants, ClippedSurrogate, Kl, KlGuard, KlPlace, Penalty, PolicyBatch,
+    Reduction, Reinforce, RowShape, SurrogateStats, objective,
 };
 
 use crate::{assert_close, matrix, on_every_device, values};
@@ -100,6 +100,29 @@ fn statistics_are_those_of_trl_and_verl() {
         assert_close(&totals[..4], &[1.0, 0.142857, 0.285714, 0.0], 1e-6);
         assert_eq!(SurrogateStats::TOTALS[5], "kl_behaviour_k1");
         assert_close(&totals[5..6], &[0.241097], 2e-6);
+    });
+}
+
+#[test]
+fn the_eight_gradients_of_aspo() {
+    // By hand, A = 1 and then A = -1: minus A times the flipped ratio or the ratio, at most 3, and
+    // nothing beyond the range from 0.8 to 1.2; each token has an eighth of the loss.
+    let ratios = [0.2f32, 0.5, 1.1, 1.9, 4.0, 1.5, 0.9, 0.5];
+    let expected = [-3.0, -2.0, -1.0 / 1.1, 0.0, 3.0, 1.5, 0.9, 0.0].map(|gradient| gradient / 8.0);
+    let advantages = [1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0];
+    on_every_device(|device| {
+        let leaf = matrix(&ratios.map(f32::ln), 4, &device.clone().autodiff()).require_grad();
+        let constants = BatchConstants {
+            weights: matrix(&[0.125; 8], 4, device),
+            ..BatchConstants::new(matrix(&[0.0; 8], 4, device), matrix(&advantages, 4, device))
+        };
+        let batch = PolicyBatch::new(leaf.clone(), None, constants);
+        let objective = objective(&AspoSurrogate::default(), &[], &batch);
+        let gradient = values(leaf.grad(&objective.total.backward()).expect("tracked"));
+        assert_close(&gradient, &expected, 2e-6);
+        let totals = values(objective.stats.totals(&batch.mask));
+        // Clipped low and high once each, by the dual clip twice.
+        assert_close(&totals[..4], &[8.0, 1.0, 1.0, 2.0], 1e-6);
     });
 }
 

@@ -1,10 +1,12 @@
-//! The losses on every device compiled in: golden batches of peers, reductions, penalties, and the
-//! equality of the host path with the device path.
+//! The losses on every device compiled in: golden batches of peers, reductions, penalties, the
+//! equality of the host path with the device path, and a training trace of all devices in lockstep.
 
 #![allow(clippy::print_stdout, reason = "a failed test shows its device")]
 
 mod golden;
 mod host_path;
+mod lockstep;
+mod one_pass;
 mod properties;
 
 use burn::tensor::{Device, Tensor, TensorData};
