@@ -42,20 +42,20 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Whether the fused loops are for these; and they in order.
+/// Whether the loops are for these parameters, and they in order if so.
 fn prepared(
     parameters: FeedForwardParameters<Flex>,
     others: &[&FloatTensor<Flex>],
-) -> Result<FeedForwardParameters<Flex>, FeedForwardParameters<Flex>> {
+) -> (bool, FeedForwardParameters<Flex>) {
     let FeedForwardParameters { gamma, gate, up, down } = &parameters;
     let [width, inner] = dims2(gate, "gate");
     let fits = width * inner <= MOST_NUMBERS && dims2(others[0], "rows")[0] > 1;
     if !fits || !are_f32(&[gamma, gate, up, down]) || !are_f32(others) {
-        return Err(parameters);
+        return (false, parameters);
     }
     let FeedForwardParameters { gamma, gate, up, down } = parameters;
     let [gamma, gate, up, down] = [gamma, gate, up, down].map(dense);
-    Ok(FeedForwardParameters { gamma, gate, up, down })
+    (true, FeedForwardParameters { gamma, gate, up, down })
 }
 
 pub(crate) fn fused(
@@ -64,10 +64,10 @@ pub(crate) fn fused(
     epsilon: f64,
     keep: bool,
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>, FloatTensor<Flex>) {
-    let parameters = match prepared(parameters, &[&x]) {
-        Ok(parameters) => parameters,
-        Err(parameters) => return reference::<Flex>(x, parameters, epsilon),
-    };
+    let (is_fused, parameters) = prepared(parameters, &[&x]);
+    if !is_fused {
+        return reference::<Flex>(x, parameters, epsilon);
+    }
     let x = dense(x);
     let ([count, width], weights) = (dims2(&x, "rows"), Weights::of(&parameters, epsilon));
     let (input, inner) = (numbers(&x), weights.widths[1]);
@@ -112,10 +112,10 @@ pub(crate) fn backward(
     epsilon: f64,
 ) -> (FloatTensor<Flex>, FeedForwardParameters<Flex>) {
     let FeedForwardSaved { x, gate, up } = &saved;
-    let parameters = match prepared(parameters, &[&upstream, x, gate, up]) {
-        Ok(parameters) => parameters,
-        Err(parameters) => return gradient::<Flex>(saved, parameters, upstream, epsilon),
-    };
+    let (is_fused, parameters) = prepared(parameters, &[&upstream, x, gate, up]);
+    if !is_fused {
+        return gradient::<Flex>(saved, parameters, upstream, epsilon);
+    }
     let FeedForwardSaved { x, gate, up } = saved;
     let inputs = [x, gate, up, upstream].map(dense);
     let [x, gate, up, upstream] = inputs.each_ref().map(numbers);

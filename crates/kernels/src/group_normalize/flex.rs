@@ -182,16 +182,15 @@ impl Moments {
         let mut scale = [1.0; GROUPS];
         match estimator {
             GroupEstimator::LeaveOneOut => {
-                for group in 0..self.room {
-                    let others = self.count[group] - 1.0;
-                    let others = if others < 1.0 { 1.0 } else { others };
-                    scale[group] = self.count[group] / others;
+                for (scale, count) in scale.iter_mut().zip(&self.count).take(self.room) {
+                    let others = count - 1.0;
+                    *scale = count / if others < 1.0 { 1.0 } else { others };
                 }
             }
             GroupEstimator::ZScore { epsilon, .. } => {
-                for group in 0..self.room {
-                    let divisor = self.std[group] + epsilon;
-                    scale[group] = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
+                for (scale, std) in scale.iter_mut().zip(&self.std).take(self.room) {
+                    let divisor = std + epsilon;
+                    *scale = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
                 }
             }
             GroupEstimator::ZScoreUnderRoot { epsilon, .. } => {

@@ -80,13 +80,13 @@ impl<'a> Layer<'a> {
             q: split(query, of_queries),
             k: split(key, kv_heads),
             v: split(value, kv_heads),
-            bias: self.bias.from_row(first),
+            bias: self.bias.starting_at(first),
             scale: scale as f32,
         }
     }
 
     fn turn(&self, first: usize, heads: usize, back: bool, places: &mut [f32]) {
-        let angles = [self.cos.from_row(first), self.sin.from_row(first)];
+        let angles = [self.cos.starting_at(first), self.sin.starting_at(first)];
         turn(places, [self.rule.time, heads], angles, back);
     }
 }

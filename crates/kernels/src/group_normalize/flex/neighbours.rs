@@ -81,12 +81,11 @@ impl<const S: usize> Block for Neighbours<S> {
     #[inline(always)]
     fn squares(&self, mean: &Each) -> Each {
         let mut squares = [0.0; NUMBERS];
-        for group in 0..NUMBERS / S {
-            let mean = mean[group];
-            for cell in group * S..group * S + S {
-                let deviation = self.rewards[cell] - mean;
+        for (group, squares) in squares.as_chunks_mut::<S>().0.iter_mut().enumerate() {
+            for (square, cell) in squares.iter_mut().zip(group * S..group * S + S) {
+                let deviation = self.rewards[cell] - mean[group];
                 let deviation = if self.mask[cell] > 0.0 { deviation } else { 0.0 };
-                squares[cell] = deviation * deviation;
+                *square = deviation * deviation;
             }
         }
         Self::fold(&squares, |a, b| a + b)
