@@ -162,12 +162,9 @@ fn turn<S: Number, K: Kept>(
             cells.iter_mut().zip(numbers).for_each(|(cell, bytes)| *cell = K::of(S::read(bytes)));
         }
         for column in 0..width {
-            let cells: [K; TILE] = std::array::from_fn(|row| tile[row][column]);
-            let places = &mut turned[column * rows + top..];
-            match places.first_chunk_mut::<TILE>() {
-                Some(places) if height == TILE => *places = cells,
-                _ => places[..height].copy_from_slice(&cells[..height]),
-            }
+            let start = column * rows + top;
+            let places = turned[start..start + height].iter_mut();
+            places.zip(&tile).for_each(|(place, cells)| *place = cells[column]);
         }
     }
 }
