@@ -12,8 +12,10 @@ use super::shards::Stored;
 const WINDOW: usize = 32 << 20;
 /// Numbers that one task casts.
 const PIECE: usize = 1 << 16;
-/// Sides of the tiles in which a matrix is turned: 16 numbers of 4 bytes are a cache line.
+/// Rows of the tiles in which a matrix is turned: 16 numbers of 4 bytes are a cache line.
 const TILE: usize = 16;
+/// Their columns: what is read of a row at once is several cache lines.
+const COLUMNS: usize = 64;
 
 /// A number of a weight file.
 trait Number {
@@ -116,9 +118,9 @@ fn values<S: Number, K: Kept>(
     if transposed {
         let (rows, columns) = (stored.shape()[0], stored.shape()[1]);
         let bytes = stored.map(0..stored.bytes())?;
-        let chunks = values.par_chunks_mut(TILE * rows).enumerate();
+        let chunks = values.par_chunks_mut(COLUMNS * rows).enumerate();
         chunks.for_each(|(number, chunk)| {
-            turn::<S, K>(&bytes, columns, number * TILE, rows, chunk);
+            turn::<S, K>(&bytes, columns, number * COLUMNS, rows, chunk);
         });
         return Ok(values);
     }
@@ -141,6 +143,8 @@ fn values<S: Number, K: Kept>(
 
 /// Columns `first..` of a matrix of so many rows and columns, one after the other, until `turned` is
 /// full.
+///
+/// A tile is read row by row and written column by column, whole cache lines on both sides.
 fn turn<S: Number, K: Kept>(
     bytes: &[u8],
     columns: usize,
@@ -149,14 +153,18 @@ fn turn<S: Number, K: Kept>(
     turned: &mut [K],
 ) {
     let width = turned.len() / rows;
+    let mut tile = [[K::default(); COLUMNS]; TILE];
     for top in (0..rows).step_by(TILE) {
-        let bottom = (top + TILE).min(rows);
-        for row in top..bottom {
+        let height = TILE.min(rows - top);
+        for (row, cells) in (top..top + height).zip(&mut tile) {
             let start = (row * columns + first) * S::BYTES;
             let numbers = bytes[start..start + width * S::BYTES].chunks_exact(S::BYTES);
-            for (column, bytes) in numbers.enumerate() {
-                turned[column * rows + row] = K::of(S::read(bytes));
-            }
+            cells.iter_mut().zip(numbers).for_each(|(cell, bytes)| *cell = K::of(S::read(bytes)));
+        }
+        for column in 0..width {
+            let start = column * rows + top;
+            let places = turned[start..start + height].iter_mut();
+            places.zip(&tile).for_each(|(place, cells)| *place = cells[column]);
         }
     }
 }
