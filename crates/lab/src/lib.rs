@@ -26,8 +26,11 @@ mod error;
 mod figure;
 mod findings;
 mod jobs;
+pub mod pairing;
+pub mod ratios;
 mod softmax;
 pub mod statistics;
+mod tuning;
 
 pub use error::LabError;
 pub use figure::Axis;
@@ -46,3 +49,4 @@ pub use softmax::Ascent;
 pub use softmax::LogLinear;
 pub use softmax::draw;
 pub use softmax::softmax;
+pub use tuning::rates;
