@@ -2,6 +2,8 @@
 //! the small transformer under several recipes and seeds.
 
 mod arguments;
+pub mod pairing;
+pub mod ratios;
 mod transformer;
 
 pub use arguments::Lab;
