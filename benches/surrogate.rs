@@ -27,7 +27,7 @@ fn surrogate(criterion: &mut Criterion) {
         for (name, loss) in &losses {
             let forward_backward = |(logprobs, batch): (Tensor<2>, PolicyBatch)| {
                 let objective = objective(loss.as_ref(), &[], &batch);
-                let totals = objective.stats.totals(&batch.mask);
+                let totals = objective.stats.totals(&batch.advantages, &batch.mask);
                 let gradient = logprobs.grad(&objective.total.backward()).expect("tracked");
                 // Reading waits for the device.
                 (totals.into_data(), gradient.sum().into_data())

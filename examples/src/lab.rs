@@ -6,6 +6,8 @@ mod letters;
 mod ranking;
 mod selection;
 mod selection_arms;
+pub mod pairing;
+pub mod ratios;
 mod transformer;
 
 pub use arguments::Lab;

@@ -16,6 +16,9 @@ use crate::run_file::RunFile;
 /// The transformer trained in this process by completions sampled in this process.
 pub type QuickTrainer = Trainer<Transformer, InProcessEngine<Transformer>>;
 
+/// Completions of an evaluation that are decoded together, if a step has fewer.
+const EVALUATED_TOGETHER: usize = 256;
+
 /// A run file with what follows from it, checked.
 #[derive(Debug)]
 pub struct Setup {
@@ -101,9 +104,11 @@ impl Setup {
         Ok(Trainer::new(policy, engine, recipe, environment, config)?)
     }
 
-    /// Completions that are decoded together at most.
+    /// Completions that are decoded together at most: those of a step, and no fewer than makes the
+    /// evaluation of a run with small steps quick.
     fn rows(&self) -> usize {
-        self.file.trainer.prompts_per_step * self.file.trainer.samples_per_prompt
+        let trainer = &self.file.trainer;
+        (trainer.prompts_per_step * trainer.samples_per_prompt).max(EVALUATED_TOGETHER)
     }
 
     /// How much memory the run will take.

@@ -28,8 +28,11 @@ mod figure;
 mod findings;
 mod jobs;
 pub mod selecting;
+pub mod pairing;
+pub mod ratios;
 mod softmax;
 pub mod statistics;
+mod tuning;
 
 pub use error::LabError;
 pub use figure::Axis;
@@ -48,3 +51,4 @@ pub use softmax::Ascent;
 pub use softmax::LogLinear;
 pub use softmax::draw;
 pub use softmax::softmax;
+pub use tuning::rates;

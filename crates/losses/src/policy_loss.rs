@@ -117,7 +117,7 @@ pub struct SurrogateStats {
 
 impl SurrogateStats {
     /// Names of the numbers in [`totals`](Self::totals), in order.
-    pub const TOTALS: [&'static str; 7] = [
+    pub const TOTALS: [&'static str; 12] = [
         "tokens",
         "clip_low",
         "clip_high",
@@ -125,6 +125,11 @@ impl SurrogateStats {
         "ratio",
         "kl_behaviour_k1",
         "kl_behaviour_k3",
+        "ratio_distance",
+        "positive_tokens",
+        "positive_ratio",
+        "negative_tokens",
+        "negative_ratio",
     ];
 
     /// Statistics of a loss that clips nothing.
@@ -142,13 +147,25 @@ impl SurrogateStats {
         Self { ratio, clip }
     }
 
-    /// Sums over the tokens of the batch, `[7]`: their number, how many were clipped low, high and
+    /// Sums over the tokens of the batch, `[12]`: their number, how many were clipped low, high and
     /// by the dual clip, the ratio, and `KL(behaviour || policy)` by k1 = `-log R` and
-    /// k3 = `R - 1 - log R`.
+    /// k3 = `R - 1 - log R`; then `|R - 1|`, and the number and the ratio of the tokens with a
+    /// positive and of those with a negative advantage.
     ///
     /// The ratio and both KL terms are those of the surrogate, so a limit on its log-ratio shows.
+    /// Advantages must be 0 where masked, as those of a [`PolicyBatch`] are.
     #[must_use]
-    pub fn totals(&self, mask: &Tensor<2>) -> Tensor<1> {
-        surrogate_totals(self.ratio.clone(), self.clip.clone(), mask.clone())
+    pub fn totals(&self, advantages: &Tensor<2>, mask: &Tensor<2>) -> Tensor<1> {
+        let ratio = self.ratio.clone().detach();
+        let all = surrogate_totals(ratio.clone(), self.clip.clone(), mask.clone());
+        let distance = (ratio.clone() - 1.0).abs().sum();
+        let side = |of_sign: Tensor<2, Bool>| {
+            // Filled, not multiplied: without a limit a ratio may be infinite.
+            let ratio = ratio.clone().mask_fill(of_sign.clone().bool_not(), 0.0);
+            [of_sign.float().sum(), ratio.sum()]
+        };
+        let [tokens, ratios] = side(advantages.clone().greater_scalar(0.0));
+        let [others, other_ratios] = side(advantages.clone().lower_scalar(0.0));
+        Tensor::cat(vec![all, distance, tokens, ratios, others, other_ratios], 0)
     }
 }

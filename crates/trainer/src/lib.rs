@@ -96,6 +96,7 @@ pub use memory::Bytes;
 pub use memory::MemoryEstimate;
 pub use metrics::ClipShares;
 pub use metrics::KlMeans;
+pub use metrics::SignedTokens;
 pub use metrics::Spread;
 pub use metrics::StepMetrics;
 pub use metrics::StepTimes;

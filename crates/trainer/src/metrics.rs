@@ -64,6 +64,15 @@ pub struct StepMetrics {
     pub clip: ClipShares,
     /// Mean importance ratio over all updates.
     pub ratio: f32,
+    /// Mean `|R - 1|` over all updates: how far the policy drifted from the one that sampled.
+    #[serde(default)]
+    pub ratio_distance: f32,
+    /// Tokens whose advantage is positive, over all updates.
+    #[serde(default)]
+    pub positive: SignedTokens,
+    /// Tokens whose advantage is negative, over all updates.
+    #[serde(default)]
+    pub negative: SignedTokens,
     /// Mean `KL(behaviour || policy)` over all updates.
     pub kl_behaviour: KlMeans,
     /// Largest absolute difference of a token's log-probability between sampling and training, in
@@ -136,6 +145,15 @@ pub struct ClipShares {
     pub high: f32,
     /// Weight above the cap.
     pub dual: f32,
+}
+
+/// Trained tokens of one sign of the advantage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SignedTokens {
+    /// Their share of all trained tokens.
+    pub share: f32,
+    /// Their mean importance ratio; 0 if there are none.
+    pub ratio: f32,
 }
 
 /// Two estimates of a divergence.
@@ -256,12 +274,19 @@ impl StepMetrics {
             updates.iter().map(|(stats, _)| f64::from(stats.totals[index])).sum::<f64>()
         };
         let per_token = |name: &str| (total(name) / total("tokens").max(1.0)) as f32;
+        let signed = |tokens: &str, ratio: &str| SignedTokens {
+            share: per_token(tokens),
+            ratio: (total(ratio) / total(tokens).max(1.0)) as f32,
+        };
         self.clip = ClipShares {
             low: per_token("clip_low"),
             high: per_token("clip_high"),
             dual: per_token("clip_dual"),
         };
         self.ratio = per_token("ratio");
+        self.ratio_distance = per_token("ratio_distance");
+        self.positive = signed("positive_tokens", "positive_ratio");
+        self.negative = signed("negative_tokens", "negative_ratio");
         self.kl_behaviour =
             KlMeans { k1: per_token("kl_behaviour_k1"), k3: per_token("kl_behaviour_k3") };
     }

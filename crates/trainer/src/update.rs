@@ -165,7 +165,7 @@ impl Part<'_> {
         let difference = batch.logprobs.clone().detach() - batch.behaviour_logprobs.clone();
         let read = Tensor::cat(
             vec![
-                objective.stats.totals(&batch.mask),
+                objective.stats.totals(&batch.advantages, &batch.mask),
                 objective.total.clone().detach(),
                 objective.policy,
                 difference.abs().max(),

@@ -1,11 +1,13 @@
 //! The example programs as a person meets them: their messages, exit codes and folders.
 
+mod aspo;
 mod common;
 mod evaluate;
 mod explain;
 mod generate;
 mod interruption;
 mod leaderboard;
+mod pairing;
 mod quickstart;
 mod score;
 mod selection_lab;

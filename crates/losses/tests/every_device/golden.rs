@@ -94,8 +94,8 @@ fn statistics_are_those_of_trl_and_verl() {
     on_every_device(|device| {
         let batch = batch(Reduction::TokenMean, device);
         let stats = objective(&DAPO, &[], &batch).stats;
-        let totals: Vec<f32> =
-            values(stats.totals(&batch.mask)).iter().map(|total| total / 7.0).collect();
+        let totals = values(stats.totals(&batch.advantages, &batch.mask));
+        let totals: Vec<f32> = totals.iter().map(|total| total / 7.0).collect();
         assert_eq!(SurrogateStats::TOTALS[..3], ["tokens", "clip_low", "clip_high"]);
         assert_close(&totals[..4], &[1.0, 0.142857, 0.285714, 0.0], 1e-6);
         assert_eq!(SurrogateStats::TOTALS[5], "kl_behaviour_k1");
@@ -139,8 +139,32 @@ fn reinforce_has_the_gradient_of_the_unclipped_ratio_by_hand() {
         let expected = ratios.iter().zip(ADVANTAGES).map(|(ratio, a)| -a * ratio / 7.0);
         assert_close(&gradient[..7], &expected.collect::<Vec<f32>>(), 2e-6);
         assert_eq!(gradient[7], 0.0);
-        let totals = values(objective.stats.totals(&batch.mask));
+        let totals = values(objective.stats.totals(&batch.advantages, &batch.mask));
         assert_close(&totals[..5], &[7.0, 0.0, 0.0, 0.0, ratios.iter().sum()], 2e-6);
+    });
+}
+
+#[test]
+fn ratios_are_summed_by_the_sign_of_the_advantage() {
+    assert_eq!(
+        SurrogateStats::TOTALS[7..],
+        [
+            "ratio_distance",
+            "positive_tokens",
+            "positive_ratio",
+            "negative_tokens",
+            "negative_ratio"
+        ]
+    );
+    on_every_device(|device| {
+        // The last token is masked and the one before has no advantage.
+        let ratios = matrix(&[1.5, 0.5, 3.0, 0.25, 1.0, 1.0], 3, device);
+        let mask = matrix(&[1.0, 1.0, 1.0, 1.0, 1.0, 0.0], 3, device);
+        let advantages = matrix(&[2.0, 0.5, -1.0, -0.5, 0.0, 0.0], 3, device);
+        let totals = values(SurrogateStats::unclipped(ratios).totals(&advantages, &mask));
+        assert_eq!(totals[0], 5.0);
+        // 0.5 + 0.5 + 2 + 0.75
+        assert_close(&totals[7..], &[3.75, 2.0, 2.0, 2.0, 3.25], 1e-6);
     });
 }
 

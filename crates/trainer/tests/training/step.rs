@@ -179,5 +179,13 @@ fn later_updates_of_a_step_see_a_ratio_and_clip() {
     let metrics = trainer.step().unwrap().metrics;
     assert!(metrics.clip.high > 0.0 && metrics.clip.low > 0.0, "{:?}", metrics.clip);
     assert!(metrics.kl_behaviour.k3 > 0.0, "{:?}", metrics.kl_behaviour);
+    // What was right has become likelier and what was wrong less so.
+    let (positive, negative) = (metrics.positive, metrics.negative);
+    assert!(positive.ratio > 1.0 && negative.ratio < 1.0, "{positive:?} {negative:?}");
+    assert!(metrics.ratio_distance > 0.01, "{}", metrics.ratio_distance);
+    let shares = positive.share * positive.ratio + negative.share * negative.ratio;
+    let neither = 1.0 - positive.share - negative.share;
+    assert!((0.0..1.0).contains(&neither), "{positive:?} {negative:?}");
+    assert!(neither > 0.0 || (shares - metrics.ratio).abs() < 1e-5, "{shares} {}", metrics.ratio);
     assert!(metrics.max_logprob_delta < 1e-6, "the first update is still on policy");
 }
