@@ -8,6 +8,7 @@
 //! | [`statistics`] | pass@k, bootstrap intervals, paired tests |
 //! | [`Figure`] | lines with bands and points with intervals, as SVG |
 //! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
+//! | [`asymmetric`], [`coverage`] | the exact parts of the experiments on prompt weights and on focal scaling |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```
@@ -22,6 +23,8 @@
 //! assert_eq!(median(&base), 0.575);
 //! ```
 
+pub mod asymmetric;
+pub mod coverage;
 mod error;
 mod figure;
 mod findings;
