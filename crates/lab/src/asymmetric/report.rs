@@ -299,7 +299,7 @@ fn shared_criteria(heats: &[Heat]) -> Vec<Criterion> {
             met: ratio.low > 0.67 && ratio.high < 1.5,
         });
     }
-    let last = heats.iter().filter(low).last();
+    let last = heats.iter().rfind(low);
     if let (Some(low), Some(high)) = (last, heats.iter().find(|heat| heat.start.success > LOW)) {
         for scheme in [Scheme::LinearR, Scheme::SqrtR] {
             criteria.push(shrinks(low, high, scheme));

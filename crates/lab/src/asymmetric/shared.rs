@@ -121,6 +121,9 @@ impl Shared {
     ///
     /// One on-policy update a step: the gradient of `mean of A log pi`, with `A` from the arm's own
     /// estimator.
+    ///
+    /// # Panics
+    /// If a step has more prompts than there are.
     #[must_use]
     pub fn run(&self, start: &Start, arm: Arm, rate: f64, seed: u64) -> Run {
         let mut world = self.draw(start.success, seed);
@@ -195,6 +198,9 @@ impl Shared {
     /// The learning rate with the fewest completions to target in the geometric mean over some
     /// seeds. It climbs from the first rate in factors of 1.5 until neighbours on both sides are
     /// worse.
+    ///
+    /// # Panics
+    /// As [`Shared::run`].
     #[must_use]
     pub fn tune(&self, start: &Start, arm: Arm, seeds: Range<u64>) -> Tuned {
         let cost = |place: i32| {

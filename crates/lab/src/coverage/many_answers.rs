@@ -163,9 +163,9 @@ impl ManyAnswers {
             (0..self.prompts).map(|_| (0..TOKENS).map(|_| row(0.5)).collect()).collect();
         let known: Vec<f64> = (0..self.prompts).map(|_| row(self.difficulty)[0]).collect();
         for (prompt, known) in known.iter().enumerate() {
-            for a in 0..TOKENS {
+            for (a, row) in second[prompt].iter_mut().enumerate() {
                 if let Some(b) = self.finish(prompt, a) {
-                    second[prompt][a][b] += known;
+                    row[b] += known;
                 }
             }
         }
