@@ -4,8 +4,8 @@ use std::error::Error;
 
 use fireproof::prelude::*;
 use fireproof::trainer::RecipeName;
-use fireproof_lab::coverage::arms::{ArmRuns, Crossings, Seen, table};
-use fireproof_lab::coverage::report::{ARMS, coverage_figure, criteria};
+use fireproof_lab::coverage::arms::{ArmRuns, Crossings, Seen};
+use fireproof_lab::coverage::report::{ARMS, coverage_figure, coverage_tables, criteria};
 use fireproof_lab::{Block, Job};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,14 +61,15 @@ impl Default for Coverage {
         run.recipe = RecipeName::Grpo;
         run.task.family = "split".to_owned();
         run.task.easiest = 1;
-        run.task.hardest = 2;
-        run.trainer.steps = 200;
-        run.trainer.prompts_per_step = 16;
-        run.trainer.prompts_per_update = 16;
+        run.task.hardest = 1;
+        (run.model.width, run.model.mlp_width) = (32, 96);
+        run.trainer.steps = 250;
+        run.trainer.prompts_per_step = 8;
+        run.trainer.prompts_per_update = 8;
         run.trainer.max_new_tokens = 8;
-        run.warm_start.steps = 60;
-        run.warm_start.demonstrations_per_step = 64;
-        run.evaluation.prompts = 8;
+        run.warm_start.steps = 200;
+        run.warm_start.demonstrations_per_step = 32;
+        run.evaluation.prompts = 1;
         run.evaluation.samples = 8;
         run.check_memory = false;
         Self {
@@ -77,9 +78,11 @@ impl Default for Coverage {
             factor: 1.0,
             until: 0.9,
             check_every: 10,
-            fixed: 100,
-            prompts: 24,
-            rates: [1e-3; ARMS.len()],
+            fixed: 90,
+            prompts: 16,
+            // The second and the fourth need as many steps as the third and the first, on seeds 101
+            // and 102.
+            rates: [1e-3, 9e-4, 1e-3, 1.12e-3, 1e-3],
             run,
         }
     }
@@ -182,14 +185,12 @@ impl Coverage {
             mean(|seen| seen.distinct),
             self.fixed,
         );
-        let caption = format!(
-            "Transformer, G = {size}: coverage at equal pass@1 and at equal steps; below the first \
-             row, differences to it with their intervals"
-        );
+        let [pass, steps] = coverage_tables(&format!("Transformer, G = {size}"), arms);
         vec![
             Block::Heading("The small transformer".to_owned()),
             Block::Text(text),
-            Block::Table(table(&caption, arms, [0.8, 0.9])),
+            pass,
+            steps,
             coverage_figure("transformer", arms, size),
             Block::Criteria(criteria(size, arms, 7)),
         ]

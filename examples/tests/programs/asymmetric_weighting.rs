@@ -80,7 +80,7 @@ fn the_transformer_races_with_few_seeds() {
         "--set",
         "transformer.run.evaluation.prompts=8",
         "--set",
-        "transformer.starts=[{ name = \"start\", warm_steps = 2, budget = 1, rates = [1e-3, 1e-3, 1e-3] }]",
+        "transformer.starts=[{ name = \"start\", warm_steps = 2, target = 0.5, budget = 1, rates = [1e-3, 1e-3, 1e-3] }]",
     ];
     let text = text_of(&tiny(&out, &small));
     assert!(text.contains("== The small transformer"), "{text}");

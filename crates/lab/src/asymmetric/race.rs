@@ -117,22 +117,15 @@ impl Lane {
     }
 }
 
-/// One row a lane, the baseline first.
+/// One row a lane, the baseline first: learning rate, median completions to the target, share of
+/// runs that reached it, ratio of completions to the baseline's, median success at the budget, what
+/// that gains over the baseline, and the p-value of the gain.
 ///
 /// # Panics
 /// If there are no lanes, or lanes of different numbers of seeds.
 #[must_use]
 pub fn table(caption: &str, lanes: &[Lane]) -> Table {
-    let columns = [
-        "arm",
-        "learning rate",
-        "median completions",
-        "reached",
-        "ratio to baseline",
-        "success at budget",
-        "minus baseline",
-        "p",
-    ];
+    let columns = ["arm", "rate", "completions", "reached", "ratio", "at budget", "gain", "p"];
     let mut table = Table::new(caption, &columns);
     let baseline = &lanes[0];
     for (number, lane) in lanes.iter().enumerate() {

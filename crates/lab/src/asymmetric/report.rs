@@ -203,7 +203,8 @@ pub fn shared(heats: &[Heat], target: f64) -> Vec<Block> {
     for heat in heats {
         let Start { success, budget, .. } = heat.start;
         let caption = format!(
-            "From {success} to {target}; success at equal completions: after {budget}; baseline GRPO"
+            "From {success} to {target}: median completions, ratio to GRPO, success after {budget} \
+             completions and what it gains over GRPO"
         );
         blocks.push(Block::Table(table(&caption, &heat.lanes)));
     }
@@ -231,7 +232,7 @@ fn ratios_figure(heats: &[Heat], target: f64) -> Block {
     let panel = Panel {
         title: format!("completions to {target}, relative to GRPO"),
         x: Axis::named("success at the start").logarithmic(),
-        y: Axis::named("ratio").logarithmic(),
+        y: Axis::named("ratio"),
         series,
     };
     Block::Figure {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figure::Series;
 use crate::findings::Table;
-use crate::statistics::{Paired, bootstrap, mean, median, paired};
+use crate::statistics::{Paired, mean, median, paired};
 
 /// Levels of pass@1 at which coverage is noted.
 pub const LEVELS: [f64; 13] =
@@ -109,31 +109,31 @@ impl ArmRuns {
         paired(&each(&baseline.fixed), &each(&self.fixed))
     }
 
-    /// Coverage against pass@1: the mean over seeds with its interval, at levels that most runs
-    /// passed.
+    /// What `of` gains over a baseline against pass@1, with its interval, at levels that most seeds
+    /// of both passed.
     #[must_use]
-    pub fn series(&self, of: fn(&Seen) -> f64) -> Series {
+    pub fn series(&self, baseline: &Self, of: fn(&Seen) -> f64) -> Series {
         let mut points = Vec::new();
         let mut ends = Vec::new();
-        for level in LEVELS.into_iter().filter(|level| self.reach(*level) > 0.5) {
-            let values: Vec<f64> = self.at(level).iter().map(of).collect();
-            let found = bootstrap(&values, mean);
-            points.push((level, found.value));
-            ends.push((found.low, found.high));
+        let most = |level: &f64| self.reach(*level).min(baseline.reach(*level)) > 0.5;
+        for level in LEVELS.into_iter().filter(most) {
+            if let Some(gain) = self.gain_at(baseline, level, of) {
+                points.push((level, gain.difference.value));
+                ends.push((gain.difference.low, gain.difference.high));
+            }
         }
         Series::line(self.name.clone(), points).within(ends)
     }
 }
 
-/// One row an arm, the baseline first: coverage at two levels of pass@1 (`levels[1]` the higher) and
-/// at equal completions.
+/// One row an arm, the baseline first: coverage at two levels of pass@1, `levels[1]` the higher.
 ///
 /// # Panics
 /// If there are no arms, arms of different numbers of seeds, or a level is none of [`LEVELS`].
 #[must_use]
-pub fn table(caption: &str, arms: &[ArmRuns], levels: [f64; 2]) -> Table {
+pub fn equal_pass_table(caption: &str, arms: &[ArmRuns], levels: [f64; 2]) -> Table {
     let [low, high] = levels;
-    let columns = [
+    let named = [
         "arm".to_owned(),
         "rate".to_owned(),
         format!("steps to {high}"),
@@ -141,10 +141,8 @@ pub fn table(caption: &str, arms: &[ArmRuns], levels: [f64; 2]) -> Table {
         format!("distinct at {low}"),
         format!("distinct at {high}"),
         format!("retained at {high}"),
-        "pass@1, equal steps".to_owned(),
-        "distinct, equal steps".to_owned(),
     ];
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let columns: Vec<&str> = named.iter().map(String::as_str).collect();
     let mut table = Table::new(caption, &columns);
     let baseline = &arms[0];
     for (number, arm) in arms.iter().enumerate() {
@@ -157,13 +155,6 @@ pub fn table(caption: &str, arms: &[ArmRuns], levels: [f64; 2]) -> Table {
             let found: Vec<f64> = arm.at(level).iter().map(of).collect();
             if found.is_empty() { "-".to_owned() } else { format!("{:.3}", mean(&found)) }
         };
-        let fixed = |of: fn(&Seen) -> f64| {
-            let found = mean(&arm.fixed.iter().map(of).collect::<Vec<f64>>());
-            match number {
-                0 => format!("{found:.3}"),
-                _ => format!("{:+.3}", arm.gain(baseline, of).difference),
-            }
-        };
         table.row([
             arm.name.clone(),
             format!("{:.2e}", arm.rate),
@@ -172,8 +163,31 @@ pub fn table(caption: &str, arms: &[ArmRuns], levels: [f64; 2]) -> Table {
             at(low, |seen| seen.distinct),
             at(high, |seen| seen.distinct),
             at(high, |seen| seen.retained),
+        ]);
+    }
+    table
+}
+
+/// One row an arm, the baseline first: pass@1 and coverage at equal completions.
+///
+/// # Panics
+/// If there are no arms, or arms of different numbers of seeds.
+#[must_use]
+pub fn equal_steps_table(caption: &str, arms: &[ArmRuns]) -> Table {
+    let mut table = Table::new(caption, &["arm", "pass@1", "distinct", "retained"]);
+    for (number, arm) in arms.iter().enumerate() {
+        let fixed = |of: fn(&Seen) -> f64| {
+            let found = mean(&arm.fixed.iter().map(of).collect::<Vec<f64>>());
+            match number {
+                0 => format!("{found:.3}"),
+                _ => format!("{:+.3}", arm.gain(&arms[0], of).difference),
+            }
+        };
+        table.row([
+            arm.name.clone(),
             fixed(|seen| seen.pass_at_1),
             fixed(|seen| seen.distinct),
+            fixed(|seen| seen.retained),
         ]);
     }
     table
@@ -216,7 +230,13 @@ mod tests {
         let gain = other.gain_at(&base, 0.9, |seen| seen.distinct).unwrap();
         assert!((gain.difference.value - 0.1).abs() < 1e-12);
         assert!((base.reach(0.9) - 2.0 / 3.0).abs() < 1e-12);
-        let shown = table("caption", &[base, other], [0.8, 0.9]);
+        let arms = [base, other];
+        let shown = equal_pass_table("caption", &arms, [0.8, 0.9]);
         assert_eq!(shown.rows[1][5], "+0.100 [+0.100, +0.100]");
+        assert_eq!(equal_steps_table("caption", &arms).rows[0][1], "0.500");
+        // At 0.65 all three pass: gains 0.1, 0.1 and 0.2.
+        let line = arms[1].series(&arms[0], |seen| seen.distinct);
+        let at = line.points.iter().find(|(level, _)| *level == 0.65).unwrap();
+        assert!((at.1 - 0.4 / 3.0).abs() < 1e-12, "{line:?}");
     }
 }
