@@ -52,13 +52,13 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use fireproof_examples::lab::ratios::{RatiosSetting, ratios_study};
-use fireproof_examples::lab::{Lab, LabArguments, Size, watch};
 use fireproof::lab::ratios::{
     Arm, ArmResult, Comparison, Scan, Setting, Trained, exact_findings, findings,
     mismatch_findings, scan, study,
 };
 use fireproof::lab::{Block, Findings, Job};
+use fireproof_examples::lab::ratios::{RatiosSetting, ratios_study};
+use fireproof_examples::lab::{Lab, LabArguments, Size, watch};
 use serde::{Deserialize, Serialize};
 
 /// An allocator that keeps freed memory: with one that returns it, a third of a training step is

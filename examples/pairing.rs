@@ -47,12 +47,12 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
-use fireproof_examples::lab::pairing::{PairingSetting, pairing_study};
-use fireproof_examples::lab::{Lab, LabArguments, Size, watch};
 use fireproof::lab::pairing::{
     Arm, ArmResult, Comparison, SHARINGS, Setting, Sharing, exact_findings, findings, study,
 };
 use fireproof::lab::{Block, Findings, Job};
+use fireproof_examples::lab::pairing::{PairingSetting, pairing_study};
+use fireproof_examples::lab::{Lab, LabArguments, Size, watch};
 use serde::{Deserialize, Serialize};
 
 /// An allocator that keeps freed memory: with one that returns it, a third of a training step is

@@ -9,6 +9,7 @@
 //! | [`Figure`] | lines with bands and points with intervals, as SVG |
 //! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
 //! | [`selecting`] | selection rules on such policies |
+//! | [`asymmetric`], [`coverage`] | the exact parts of the experiments on prompt weights and on focal scaling |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```
@@ -23,13 +24,15 @@
 //! assert_eq!(median(&base), 0.575);
 //! ```
 
+pub mod asymmetric;
+pub mod coverage;
 mod error;
 mod figure;
 mod findings;
 mod jobs;
-pub mod selecting;
 pub mod pairing;
 pub mod ratios;
+pub mod selecting;
 mod softmax;
 pub mod statistics;
 mod tuning;

@@ -57,11 +57,15 @@ impl Estimate {
 }
 
 impl fmt::Display for Estimate {
-    /// `0.312 [0.250, 0.371]`, with as many decimals as the format asks for (3 by default).
+    /// `0.312 [0.250, 0.371]`, with as many decimals as the format asks for (3 by default), and with
+    /// signs if it asks for them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(3);
         let Self { value, low, high } = self;
-        write!(f, "{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
+        match f.sign_plus() {
+            true => write!(f, "{value:+.decimals$} [{low:+.decimals$}, {high:+.decimals$}]"),
+            false => write!(f, "{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
+        }
     }
 }
 
@@ -275,6 +279,7 @@ mod tests {
         assert!((found.value - 1.0).abs() < 1e-12 && found.low >= 0.5 && found.high <= 2.0);
         assert!(!found.excludes(1.0) && found.excludes(3.0));
         assert_eq!(format!("{:.1}", found.map(|_| 2.0)), "2.0 [2.0, 2.0]");
+        assert_eq!(format!("{:+.1}", found.map(|_| 2.0)), "+2.0 [+2.0, +2.0]");
     }
 
     proptest! {

@@ -3,10 +3,10 @@
 use std::error::Error;
 
 use fireproof::advantage::PairWeighted;
-use fireproof::prelude::*;
 use fireproof::lab::pairing::{Arm, ArmResult, Comparison, Probe, Trained, selector};
 use fireproof::lab::statistics::mean;
 use fireproof::lab::{Job, rates};
+use fireproof::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Lab, Starts, train, watch};

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
-use fireproof::losses::ClippedSurrogate;
-use fireproof::prelude::*;
 use fireproof::lab::ratios::{Arm, ArmResult, Comparison, Point, Side, Trained};
 use fireproof::lab::statistics::mean;
 use fireproof::lab::{Job, rates};
+use fireproof::losses::ClippedSurrogate;
+use fireproof::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Lab, Starts, train, watch};
@@ -244,8 +244,8 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use fireproof::losses::BatchConstants;
     use fireproof::lab::ratios::TokenRule;
+    use fireproof::losses::BatchConstants;
 
     use super::*;
 

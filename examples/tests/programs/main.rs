@@ -1,9 +1,11 @@
 //! The example programs as a person meets them: their messages, exit codes and folders.
 
 mod aspo;
+mod asymmetric_weighting;
 mod common;
 mod evaluate;
 mod explain;
+mod focal;
 mod generate;
 mod interruption;
 mod leaderboard;
