@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// The summary whose figures the README shows, kept with the book.
-pub const SUMMARY: &str = "book/src/generated/leaderboard.json";
+const SUMMARY: &str = "book/src/generated/leaderboard.json";
 
 /// How the table of recipes begins.
 const HEADER: &str = "| recipe | paper |";

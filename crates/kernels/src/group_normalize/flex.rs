@@ -194,9 +194,9 @@ impl Moments {
                 }
             }
             GroupEstimator::ZScoreUnderRoot { epsilon, .. } => {
-                for group in 0..self.room {
-                    let divisor = self.std[group].mul_add(self.std[group], epsilon).sqrt();
-                    scale[group] = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
+                for (scale, std) in scale.iter_mut().zip(&self.std).take(self.room) {
+                    let divisor = std.mul_add(*std, epsilon).sqrt();
+                    *scale = 1.0 / if divisor < 1e-30 { 1e-30 } else { divisor };
                 }
             }
             _ => {}

@@ -122,8 +122,8 @@ impl Part<'_> {
                     let counts = mask[lane] > 0.0;
                     found[0][lane] += values[lane];
                     found[1][lane] += if counts { slopes[lane] } else { 0.0 };
-                    found[4][lane] = values[lane];
                 }
+                found[4] = values;
             }
             outputs.iter_mut().zip(&found).for_each(|(output, found)| store(output, start, found));
         }
