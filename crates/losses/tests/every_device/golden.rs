@@ -120,7 +120,7 @@ fn the_eight_gradients_of_aspo() {
         let objective = objective(&AspoSurrogate::default(), &[], &batch);
         let gradient = values(leaf.grad(&objective.total.backward()).expect("tracked"));
         assert_close(&gradient, &expected, 2e-6);
-        let totals = values(objective.stats.totals(&batch.mask));
+        let totals = values(objective.stats.totals(&batch.advantages, &batch.mask));
         // Clipped low and high once each, by the dual clip twice.
         assert_close(&totals[..4], &[8.0, 1.0, 1.0, 2.0], 1e-6);
     });

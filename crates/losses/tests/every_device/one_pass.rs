@@ -40,7 +40,7 @@ fn run(loss: &dyn PolicyLoss, penalties: &[Penalty], device: &Device) -> [Vec<f3
     let batch = PolicyBatch::new(leaf.clone(), entropies, constants);
     let found = objective(loss, penalties, &batch);
     let gradient = values(leaf.grad(&found.total.backward()).expect("tracked"));
-    let stats = values(found.stats.totals(&batch.mask));
+    let stats = values(found.stats.totals(&batch.advantages, &batch.mask));
     [values(found.total), values(found.policy), stats, gradient]
 }
 
