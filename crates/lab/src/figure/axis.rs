@@ -59,7 +59,7 @@ impl Axis {
             .fold(start, |(low, high), v| (low.min(v), high.max(v)));
         match high - low {
             span if span > 0.0 => (low - 0.04 * span, high + 0.04 * span),
-            span if span == 0.0 => (low - 0.5, high + 0.5),
+            0.0 => (low - 0.5, high + 0.5),
             _ => (0.0, 1.0),
         }
     }
