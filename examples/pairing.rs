@@ -32,7 +32,7 @@
 //!
 //! **Departures from the paper.**
 //!
-//! 1. Its prompts come from an easy pool (DeepScaleR) and a hard one (AIME 2025); here one pool has
+//! 1. Its prompts come from an easy pool (`DeepScaleR`) and a hard one (AIME 2025); here one pool has
 //!    both.
 //! 2. Its bound c on "rarely" was not found: 2 of 16. Nor was its weight of wrong completions: 1,
 //!    so that weighted GRPO is GRPO.

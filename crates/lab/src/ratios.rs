@@ -210,6 +210,9 @@ pub struct ArmResult {
 
 /// Tunes the learning rate of an arm ([`ArmResult::tuned`]) and runs it: a pure function of its
 /// arguments.
+///
+/// # Panics
+/// As [`train`], and if there are no learning rates.
 #[must_use]
 pub fn study(setting: &Setting, arm: Arm) -> ArmResult {
     let tuned = ArmResult::tuned(arm, scan(setting, arm), setting.drift);
@@ -243,6 +246,9 @@ impl ArmResult {
 }
 
 /// The tuning seeds of an arm at every learning rate.
+///
+/// # Panics
+/// As [`train`].
 #[must_use]
 pub fn scan(setting: &Setting, arm: Arm) -> Vec<(f64, Vec<Trained>)> {
     let seeds = TUNING..TUNING + setting.tuning_seeds;
@@ -251,6 +257,9 @@ pub fn scan(setting: &Setting, arm: Arm) -> Vec<(f64, Vec<Trained>)> {
 }
 
 /// Trains one policy by Adam.
+///
+/// # Panics
+/// If a step has more prompts than there are.
 #[must_use]
 pub fn train(setting: &Setting, arm: Arm, rate: f64, seed: u64) -> Trained {
     let world = World::new(setting, seed);

@@ -154,10 +154,13 @@ fn summary(out: &Path) -> PathBuf {
 }
 
 /// Shows how far the jobs of a part are, as a bar on a terminal and as lines elsewhere.
+///
+/// # Panics
+/// Never: the bar's template is fixed.
 pub fn watch(part: &'static str) -> impl Fn(Progress<'_>) + Sync {
     let bar = ProgressBar::no_length().with_prefix(part);
     let style = "{prefix:<12} {wide_bar} {pos}/{len} {msg}  {elapsed}, about {eta} left";
-    bar.set_style(ProgressStyle::with_template(style).expect("the template is tested"));
+    bar.set_style(ProgressStyle::with_template(style).expect("the template is fixed"));
     move |progress: Progress<'_>| {
         if bar.is_hidden() {
             let Progress { done, all, last, elapsed } = progress;

@@ -63,8 +63,8 @@ impl Default for PairingSetting {
             every: 30,
             target: 0.5,
             tuning_seeds: 2,
-            lowest_rate: 1.5e-4,
-            rates: 3,
+            lowest_rate: 6.7e-5,
+            rates: 4,
         }
     }
 }

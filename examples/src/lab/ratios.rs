@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn one_epoch_makes_as_many_updates() {
         let setting = RatiosSetting::default();
-        let mut setup = Setup::new(setting.run.clone()).unwrap();
+        let mut setup = Setup::new(setting.run).unwrap();
         let before = setup.file.trainer.clone();
         assert_eq!(one_epoch(&mut setup, 10), 20);
         let after = &setup.file.trainer;
