@@ -20,6 +20,17 @@ pub const SAMPLES: usize = 16;
 /// Tokens of each completion.
 pub const TOKENS: usize = 7;
 
+/// Keeps freed memory for good: giving it back and getting it again takes a tenth of a training step
+/// or more.
+#[allow(unsafe_code, reason = "the allocator is a C library and its crate wraps no options")]
+pub fn keep_freed_memory() {
+    /// `mi_option_purge_delay`: milliseconds until freed memory goes back to the system; below 0,
+    /// never.
+    const PURGE_DELAY: i32 = 15;
+    // SAFETY: any thread may set an option at any time.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
+}
+
 /// The device that was asked for, named in the output.
 ///
 /// # Panics
@@ -27,6 +38,7 @@ pub const TOKENS: usize = 7;
 #[must_use]
 #[allow(clippy::print_stderr, reason = "criterion owns standard output")]
 pub fn device() -> ResolvedDevice {
+    keep_freed_memory();
     let resolved = resolve_device(None).unwrap_or_else(|error| panic!("{error}"));
     eprintln!("device: {resolved}");
     resolved

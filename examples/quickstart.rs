@@ -82,6 +82,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    machine::keep_freed_memory();
     run(&Arguments::parse()).unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE

@@ -16,6 +16,17 @@ pub struct TooLarge {
     advice: &'static str,
 }
 
+/// Keeps freed memory for good: giving it back and getting it again takes a tenth of a training step
+/// or more.
+#[allow(unsafe_code, reason = "the allocator is a C library and its crate wraps no options")]
+pub fn keep_freed_memory() {
+    /// `mi_option_purge_delay`: milliseconds until freed memory goes back to the system; below 0,
+    /// never.
+    const PURGE_DELAY: i32 = 15;
+    // SAFETY: any thread may set an option at any time.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
+}
+
 /// Refuses what cannot fit into the memory that this process may still take.
 ///
 /// The memory of a GPU is not known here (burn does not tell it), so only a device that computes in

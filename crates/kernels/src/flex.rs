@@ -95,6 +95,9 @@ pub(crate) fn ids(tensor: &IntTensor<Flex>, limit: usize, name: &str) -> Vec<usi
         Ok(id) if id < limit => id,
         _ => panic!("{name} {id} of row {row} is not among 0..{limit}"),
     };
+    if let Some(ids) = tensor.as_slice::<i32>() {
+        return ids.iter().map(|id| i64::from(*id)).enumerate().map(checked).collect();
+    }
     tensor.clone().into_data().iter::<i64>().enumerate().map(checked).collect()
 }
 
@@ -140,7 +143,18 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
             lanes[lane] = a[lane].mul_add(b[lane], lanes[lane]);
         }
     }
-    lanes.iter().sum()
+    total(lanes)
+}
+
+/// The sum of all lanes: halves are added until one is left, so that few additions wait for others.
+#[inline(always)]
+pub(crate) fn total(mut lanes: [f32; LANES]) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+    }
+    lanes[0]
 }
 
 /// The largest number of a row, NaN left out.
@@ -153,8 +167,13 @@ pub(crate) fn largest(row: &[f32]) -> f32 {
             lanes[lane] = if part[lane] > lanes[lane] { part[lane] } else { lanes[lane] };
         }
     }
-    let larger = |a: f32, b: &f32| if *b > a { *b } else { a };
-    rest.iter().fold(lanes.iter().fold(f32::NEG_INFINITY, larger), larger)
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            let other = lanes[lane + half];
+            lanes[lane] = if other > lanes[lane] { other } else { lanes[lane] };
+        }
+    }
+    rest.iter().fold(lanes[0], |largest, x| if *x > largest { *x } else { largest })
 }
 
 /// The sum of a row, in lanes.
@@ -165,7 +184,7 @@ pub(crate) fn sum(row: &[f32]) -> f32 {
         let part = load(row, start);
         (0..LANES).for_each(|lane| lanes[lane] += part[lane]);
     }
-    lanes.iter().sum()
+    total(lanes)
 }
 
 /// `places += factor * row`.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use fireproof_kernels::{AdamWStep, Moments, adamw, square_sum};
 
 use crate::config::OptimizerConfig;
@@ -208,10 +208,10 @@ pub fn global_norm<M: Module>(policy: &M, gradients: &GradientsParams) -> Result
     if squares.found.is_empty() {
         return Ok(0.0);
     }
-    let failed = |error: String| TrainError::Device(error);
-    let data: TensorData =
-        Tensor::cat(squares.found, 0).try_into_data().map_err(|error| failed(error.to_string()))?;
-    let values: Vec<f32> = data.try_to_vec_as().expect("gradients are floats");
+    let data = Tensor::cat(squares.found, 0).try_into_data();
+    let data = data.map_err(|error| TrainError::Device(error.to_string()))?;
+    let values = data.try_to_vec_as::<f32>();
+    let values = values.map_err(|error| TrainError::Device(format!("{error:?}")))?;
     Ok(values.into_iter().map(f64::from).sum::<f64>().sqrt() as f32)
 }
 

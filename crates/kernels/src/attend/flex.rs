@@ -248,6 +248,7 @@ impl Inputs<'_> {
         let ([_, heads, time, head], kv_heads) = (self.q.shape, self.k.shape[1]);
         let group = heads / kv_heads;
         room.look(self.bias, row);
+        output.fill(0.0);
         for number in 0..heads {
             let kv = number / group;
             if number % group == 0 && group * time >= QUERIES_TO_TURN {

@@ -6,7 +6,7 @@ use burn::backend::{Flex, tensor::FloatTensor};
 use rayon::prelude::*;
 
 use super::{FeedForwardParameters, FeedForwardSaved, gradient, nothing, reference};
-use crate::flex::blocks::{ROWS, groups, sum_of};
+use crate::flex::blocks::{groups, part_rows, sum_of, with_room};
 use crate::flex::product::{Matrix, Onto, product};
 use crate::flex::{NUMBERS_A_TASK, are_f32, dense, numbers, rows, tensor};
 use crate::primitive::dims2;
@@ -42,20 +42,20 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Whether the fused loops are for these; and they in order.
+/// Whether the loops are for these parameters, and they in order if so.
 fn prepared(
     parameters: FeedForwardParameters<Flex>,
     others: &[&FloatTensor<Flex>],
-) -> Result<FeedForwardParameters<Flex>, FeedForwardParameters<Flex>> {
+) -> (bool, FeedForwardParameters<Flex>) {
     let FeedForwardParameters { gamma, gate, up, down } = &parameters;
     let [width, inner] = dims2(gate, "gate");
     let fits = width * inner <= MOST_NUMBERS && dims2(others[0], "rows")[0] > 1;
     if !fits || !are_f32(&[gamma, gate, up, down]) || !are_f32(others) {
-        return Err(parameters);
+        return (false, parameters);
     }
     let FeedForwardParameters { gamma, gate, up, down } = parameters;
     let [gamma, gate, up, down] = [gamma, gate, up, down].map(dense);
-    Ok(FeedForwardParameters { gamma, gate, up, down })
+    (true, FeedForwardParameters { gamma, gate, up, down })
 }
 
 pub(crate) fn fused(
@@ -64,26 +64,24 @@ pub(crate) fn fused(
     epsilon: f64,
     keep: bool,
 ) -> (FloatTensor<Flex>, FloatTensor<Flex>, FloatTensor<Flex>) {
-    let parameters = match prepared(parameters, &[&x]) {
-        Ok(parameters) => parameters,
-        Err(parameters) => return reference::<Flex>(x, parameters, epsilon),
-    };
+    let (is_fused, parameters) = prepared(parameters, &[&x]);
+    if !is_fused {
+        return reference::<Flex>(x, parameters, epsilon);
+    }
     let x = dense(x);
     let ([count, width], weights) = (dims2(&x, "rows"), Weights::of(&parameters, epsilon));
     let (input, inner) = (numbers(&x), weights.widths[1]);
     let kept = if keep { inner } else { 0 };
-    let [output, gate, up] =
-        rows(count, NUMBERS_A_TASK / ROWS, [width, kept, kept], |range, [output, gate, up]| {
-            let x = &input[range.start * width..range.end * width];
-            output.copy_from_slice(x);
-            if keep {
-                weights.forward(x, output, gate, up);
-            } else {
-                let mut scratch = vec![0.0; 2 * range.len() * inner];
-                let (gate, up) = scratch.split_at_mut(range.len() * inner);
-                weights.forward(x, output, gate, up);
-            }
-        });
+    let cost = NUMBERS_A_TASK / part_rows(inner);
+    let [output, gate, up] = rows(count, cost, [width, kept, kept], |range, places| {
+        let [output, gate, up] = places;
+        let x = &input[range.start * width..range.end * width];
+        output.copy_from_slice(x);
+        if keep {
+            return weights.forward(x, output, gate, up);
+        }
+        with_room([range.len() * inner; 2], |[gate, up]| weights.forward(x, output, gate, up));
+    });
     let output = tensor(output, [count, width]);
     if !keep {
         let nothing = nothing::<Flex>(&output);
@@ -96,14 +94,14 @@ impl Weights<'_> {
     /// Adds to `output` what the layer makes of `x`.
     fn forward(&self, x: &[f32], output: &mut [f32], gate: &mut [f32], up: &mut [f32]) {
         let [width, inner] = self.widths;
-        let mut h = vec![0.0; x.len()];
-        normalize(x, self.gamma, self.epsilon, &mut h);
-        let h = Matrix::of_rows(&h, width);
-        product(gate, Onto::Nothing, h, self.gate);
-        product(up, Onto::Nothing, h, self.up);
-        let mut activations = vec![0.0; gate.len()];
-        activate(gate, up, &mut activations);
-        product(output, Onto::Present, Matrix::of_rows(&activations, inner), self.down);
+        with_room([x.len(), gate.len()], |[h, activations]| {
+            normalize(x, self.gamma, self.epsilon, h);
+            let h = Matrix::of_rows(h, width);
+            product(gate, Onto::Nothing, h, self.gate);
+            product(up, Onto::Nothing, h, self.up);
+            activate(gate, up, activations);
+            product(output, Onto::Present, Matrix::of_rows(activations, inner), self.down);
+        });
     }
 }
 
@@ -114,10 +112,10 @@ pub(crate) fn backward(
     epsilon: f64,
 ) -> (FloatTensor<Flex>, FeedForwardParameters<Flex>) {
     let FeedForwardSaved { x, gate, up } = &saved;
-    let parameters = match prepared(parameters, &[&upstream, x, gate, up]) {
-        Ok(parameters) => parameters,
-        Err(parameters) => return gradient::<Flex>(saved, parameters, upstream, epsilon),
-    };
+    let (is_fused, parameters) = prepared(parameters, &[&upstream, x, gate, up]);
+    if !is_fused {
+        return gradient::<Flex>(saved, parameters, upstream, epsilon);
+    }
     let FeedForwardSaved { x, gate, up } = saved;
     let inputs = [x, gate, up, upstream].map(dense);
     let [x, gate, up, upstream] = inputs.each_ref().map(numbers);
@@ -125,7 +123,7 @@ pub(crate) fn backward(
     let inner = weights.widths[1];
     let inputs = Inputs { x, gate, up, upstream };
     let mut to_x = vec![0.0; count * width];
-    let groups = groups(count, 1, 3 * width * inner);
+    let groups = groups(count, inner, 1, 3 * width * inner);
     let sizes = [width, width * inner, width * inner, inner * width];
     let parts = to_x.par_chunks_mut(groups.rows * width).enumerate().map(|(group, to_x)| {
         let mut sums = sizes.map(|size| vec![0.0; size]);
@@ -174,26 +172,25 @@ impl Weights<'_> {
         let [width, inner] = self.widths;
         let Inputs { x, gate, up, upstream } = inputs;
         let [to_gamma, of_gate, of_up, of_down] = sums;
-        let mut h = vec![0.0; x.len()];
-        normalize(x, self.gamma, self.epsilon, &mut h);
-        let h = Matrix::of_rows(&h, width).turned();
-        let upstream_rows = Matrix::of_rows(upstream, width);
+        let (narrow, wide) = (x.len(), gate.len());
+        with_room([narrow, narrow, wide, wide, wide], |[h, to_h, to_gate, to_up, activations]| {
+            normalize(x, self.gamma, self.epsilon, h);
+            let h = Matrix::of_rows(h, width).turned();
+            let upstream_rows = Matrix::of_rows(upstream, width);
 
-        // First the gradient of the activations, then that of the gate in its place.
-        let mut to_gate = vec![0.0; gate.len()];
-        product(&mut to_gate, Onto::Nothing, upstream_rows, self.down.turned());
-        let [mut activations, mut to_up] = [vec![0.0; gate.len()], vec![0.0; gate.len()]];
-        activate_backward([gate, up], Some(&mut activations), &mut to_gate, &mut to_up);
-        let activations = Matrix::of_rows(&activations, inner);
-        product(of_down, Onto::Present, activations.turned(), upstream_rows);
-        let [to_gate, to_up] = [&to_gate, &to_up].map(|to| Matrix::of_rows(to, inner));
-        product(of_gate, Onto::Present, h, to_gate);
-        product(of_up, Onto::Present, h, to_up);
+            // First the gradient of the activations, then that of the gate in its place.
+            product(to_gate, Onto::Nothing, upstream_rows, self.down.turned());
+            activate_backward([gate, up], Some(activations), to_gate, to_up);
+            let activations = Matrix::of_rows(activations, inner);
+            product(of_down, Onto::Present, activations.turned(), upstream_rows);
+            let [to_gate, to_up] = [to_gate, to_up].map(|to| Matrix::of_rows(to, inner));
+            product(of_gate, Onto::Present, h, to_gate);
+            product(of_up, Onto::Present, h, to_up);
 
-        let mut to_h = vec![0.0; x.len()];
-        product(&mut to_h, Onto::Nothing, to_gate, self.gate.turned());
-        product(&mut to_h, Onto::Present, to_up, self.up.turned());
-        to_x.copy_from_slice(upstream);
-        normalize_backward([x, self.gamma, &to_h], self.epsilon, to_x, to_gamma);
+            product(to_h, Onto::Nothing, to_gate, self.gate.turned());
+            product(to_h, Onto::Present, to_up, self.up.turned());
+            to_x.copy_from_slice(upstream);
+            normalize_backward([x, self.gamma, to_h], self.epsilon, to_x, to_gamma);
+        });
     }
 }

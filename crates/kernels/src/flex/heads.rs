@@ -43,7 +43,7 @@ impl<'a> Heads<'a> {
     }
 
     /// The batch from row `first` on; all of it where one row stands for every.
-    pub(crate) fn from_row(self, first: usize) -> Self {
+    pub(crate) fn starting_at(self, first: usize) -> Self {
         Self { start: self.start + first * self.strides[0], ..self }
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn backward(
     let [x, gamma, upstream] = [x, gamma, upstream].map(dense);
     let [x, gamma, upstream] = [&x, &gamma, &upstream].map(numbers);
     let mut to_x = vec![0.0; count * width];
-    let part = groups(count, 1, width).rows * width;
+    let part = groups(count, width, 1, width).rows * width;
     let parts = x.par_chunks(part).zip(upstream.par_chunks(part)).zip(to_x.par_chunks_mut(part));
     let sums = parts.map(|((x, upstream), to_x)| {
         let mut to_gamma = vec![0.0; width];

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::attend::flex::{Inputs, MOST_COLUMNS};
 use crate::feed_forward::nothing;
-use crate::flex::blocks::{ROWS, groups, sum_of};
+use crate::flex::blocks::{groups, part_rows, sum_of, with_room};
 use crate::flex::heads::Heads;
 use crate::flex::product::{Matrix, Onto, product};
 use crate::flex::{NUMBERS_A_TASK, add_scaled, are_f32, dense, numbers, rows, simd, tensor};
@@ -80,13 +80,13 @@ impl<'a> Layer<'a> {
             q: split(query, of_queries),
             k: split(key, kv_heads),
             v: split(value, kv_heads),
-            bias: self.bias.from_row(first),
+            bias: self.bias.starting_at(first),
             scale: scale as f32,
         }
     }
 
     fn turn(&self, first: usize, heads: usize, back: bool, places: &mut [f32]) {
-        let angles = [self.cos.from_row(first), self.sin.from_row(first)];
+        let angles = [self.cos.starting_at(first), self.sin.starting_at(first)];
         turn(places, [self.rule.time, heads], angles, back);
     }
 }
@@ -140,7 +140,7 @@ pub(crate) fn fused(
     let batch = input.len() / (time * width);
     let kept = if keep { [queries, keys, keys, queries].map(|size| size * time) } else { [0; 4] };
     let [a, b, c, d] = kept;
-    let cost = NUMBERS_A_TASK * time / ROWS;
+    let cost = NUMBERS_A_TASK * time / part_rows(queries.max(width));
     let outputs = rows(batch, cost, [time * width, a, b, c, d], |range, places| {
         let [output, query, key, value, mixed] = places;
         let x = &input[range.start * time * width..range.end * time * width];
@@ -149,9 +149,8 @@ pub(crate) fn fused(
             return layer.forward(range.start, x, output, [query, key, value, mixed]);
         }
         let tokens = range.len() * time;
-        let [mut query, mut mixed] = [vec![0.0; tokens * queries], vec![0.0; tokens * queries]];
-        let [mut key, mut value] = [vec![0.0; tokens * keys], vec![0.0; tokens * keys]];
-        layer.forward(range.start, x, output, [&mut query, &mut key, &mut value, &mut mixed]);
+        let sizes = [queries, keys, keys, queries].map(|size| size * tokens);
+        with_room(sizes, |places| layer.forward(range.start, x, output, places));
     });
     let [output, query, key, value, mixed] = outputs;
     let output = tensor(output, shape);
@@ -175,12 +174,13 @@ impl Layer<'_> {
     fn forward(&self, first: usize, x: &[f32], output: &mut [f32], kept: [&mut [f32]; 4]) {
         let [query, key, value, mixed] = kept;
         let AttentionRule { heads, kv_heads, epsilon, .. } = self.rule;
-        let mut h = vec![0.0; x.len()];
-        normalize(x, self.gamma, epsilon as f32, &mut h);
-        let h = Matrix::of_rows(&h, self.sizes.width);
-        project(query, h, self.query, self.biases[0]);
-        project(key, h, self.key, self.biases[1]);
-        project(value, h, self.value, self.biases[2]);
+        with_room([x.len()], |[h]| {
+            normalize(x, self.gamma, epsilon as f32, h);
+            let h = Matrix::of_rows(h, self.sizes.width);
+            project(query, h, self.query, self.biases[0]);
+            project(key, h, self.key, self.biases[1]);
+            project(value, h, self.value, self.biases[2]);
+        });
         self.turn(first, heads, false, query);
         self.turn(first, kv_heads, false, key);
         let inputs = self.inputs(first, [query, key, value]);
@@ -217,7 +217,7 @@ pub(crate) fn backward(
     let Sizes { width, queries, keys } = layer.sizes;
     let mut to_x = vec![0.0; x.len()];
     let sizes = Sums::sizes(layer.sizes);
-    let groups = groups(x.len() / width, rule.time, sizes.iter().sum());
+    let groups = groups(x.len() / width, queries.max(width), rule.time, sizes.iter().sum());
     let parts = to_x.par_chunks_mut(groups.rows * width).enumerate().map(|(group, to_x)| {
         let mut sums = sizes.map(|size| vec![0.0; size]);
         let start = group * groups.rows;
@@ -295,46 +295,65 @@ impl<'a> Sums<'a> {
 impl Layer<'_> {
     /// Writes the gradient of some rows and adds theirs to those of the parameters.
     fn backward(&self, first: usize, saved: Saved<'_>, to_x: &mut [f32], sums: Sums<'_>) {
-        let (Saved { x, heads, mixed, upstream }, Sizes { width, queries, keys }) =
-            (saved, self.sizes);
-        let upstream_rows = Matrix::of_rows(upstream, width);
-        let mut to_mixed = vec![0.0; mixed.len()];
-        product(&mut to_mixed, Onto::Nothing, upstream_rows, self.output.turned());
-        let mixed = Matrix::of_rows(mixed, queries).turned();
-        product(sums.output, Onto::Present, mixed, upstream_rows);
-        let to_heads = self.heads_backward(first, heads, &to_mixed);
+        let Saved { x, heads, mixed, upstream } = saved;
+        let [query, key, value] = heads.map(<[f32]>::len);
+        let sizes = [query, query, key, value, x.len(), x.len()];
+        with_room(sizes, |[to_mixed, to_query, to_key, to_value, h, to_h]| {
+            let upstream_rows = Matrix::of_rows(upstream, self.sizes.width);
+            product(to_mixed, Onto::Nothing, upstream_rows, self.output.turned());
+            let mixed = Matrix::of_rows(mixed, self.sizes.queries).turned();
+            product(sums.output, Onto::Present, mixed, upstream_rows);
+            let mut to_heads = [to_query, to_key, to_value];
+            self.heads_backward(first, heads, to_mixed, &mut to_heads);
 
-        let mut h = vec![0.0; x.len()];
-        normalize(x, self.gamma, self.rule.epsilon as f32, &mut h);
-        let h = Matrix::of_rows(&h, width).turned();
-        let mut to_h = vec![0.0; x.len()];
-        let weights = [self.query, self.key, self.value];
-        let parts = to_heads.iter().zip(weights).zip([queries, keys, keys]);
-        let sums_of = sums.weights.into_iter().zip(sums.biases);
-        for (((to, weight), width), (of_weight, of_bias)) in parts.zip(sums_of) {
-            let rows = Matrix::of_rows(to, width);
-            product(of_weight, Onto::Present, h, rows);
-            simd(
-                #[inline(always)]
-                || to.chunks_exact(width).for_each(|row| add_scaled(of_bias, row, 1.0)),
-            );
-            product(&mut to_h, Onto::Present, rows, weight.turned());
-        }
-        to_x.copy_from_slice(upstream);
-        let inputs = [x, self.gamma, &to_h];
-        normalize_backward(inputs, self.rule.epsilon as f32, to_x, sums.gamma);
+            normalize(x, self.gamma, self.rule.epsilon as f32, h);
+            let (weights, biases) = (sums.weights, sums.biases);
+            self.project_backward(h, to_heads, to_h, [weights, biases]);
+            to_x.copy_from_slice(upstream);
+            let inputs = [x, self.gamma, to_h];
+            normalize_backward(inputs, self.rule.epsilon as f32, to_x, sums.gamma);
+        });
     }
 
     /// The gradients of what was projected to queries, keys and values.
-    fn heads_backward(&self, first: usize, heads: [&[f32]; 3], to_mixed: &[f32]) -> [Vec<f32>; 3] {
+    fn heads_backward(
+        &self,
+        first: usize,
+        heads: [&[f32]; 3],
+        to_mixed: &[f32],
+        [to_query, to_key, to_value]: &mut [&mut [f32]; 3],
+    ) {
         let AttentionRule { heads: of_queries, kv_heads, .. } = self.rule;
-        let [mut to_query, mut to_key, mut to_value] = heads.map(|heads| vec![0.0; heads.len()]);
         let inputs = self.inputs(first, heads);
         let upstream = Heads::by_token(to_mixed, inputs.q.shape);
-        let places = [to_query.as_mut_slice(), &mut to_key, &mut to_value];
-        inputs.gradients(0..inputs.q.shape[0], upstream, places);
-        self.turn(first, of_queries, true, &mut to_query);
-        self.turn(first, kv_heads, true, &mut to_key);
-        [to_query, to_key, to_value]
+        [&mut **to_query, to_key, to_value].into_iter().for_each(|places| places.fill(0.0));
+        inputs.gradients(0..inputs.q.shape[0], upstream, [to_query, to_key, to_value]);
+        self.turn(first, of_queries, true, to_query);
+        self.turn(first, kv_heads, true, to_key);
+    }
+
+    /// The gradients of what is projected, and of weights and biases.
+    fn project_backward(
+        &self,
+        h: &[f32],
+        to_heads: [&mut [f32]; 3],
+        to_h: &mut [f32],
+        [to_weights, to_biases]: [[&mut [f32]; 3]; 2],
+    ) {
+        let Sizes { width, queries, keys } = self.sizes;
+        let h = Matrix::of_rows(h, width).turned();
+        let weights = [self.query, self.key, self.value];
+        let parts = to_heads.into_iter().zip(weights).zip([queries, keys, keys]);
+        let parts = parts.zip(to_weights).zip(to_biases).enumerate();
+        for (number, ((((to, weight), width), to_weight), to_bias)) in parts {
+            let rows = Matrix::of_rows(to, width);
+            product(to_weight, Onto::Present, h, rows);
+            simd(
+                #[inline(always)]
+                || to.chunks_exact(width).for_each(|row| add_scaled(to_bias, row, 1.0)),
+            );
+            let onto = if number == 0 { Onto::Nothing } else { Onto::Present };
+            product(to_h, onto, rows, weight.turned());
+        }
     }
 }

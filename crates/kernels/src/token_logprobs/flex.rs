@@ -7,7 +7,7 @@ use burn::backend::{
 
 use super::{FLOOR, Saved, gradient, reference};
 use crate::flex::math::exp;
-use crate::flex::{LANES, are_f32, dense, ids, largest, numbers, rows, simd, tensor};
+use crate::flex::{LANES, are_f32, dense, ids, largest, numbers, rows, simd, tensor, total};
 use crate::primitive::dims2;
 
 /// Numbers of a row that are read twice while they are in the nearest cache.
@@ -30,17 +30,19 @@ pub(crate) fn fused(
     let (logits, targets) = (numbers(&logits), ids(&targets, vocabulary, "target"));
     let inverse = 1.0 / temperature;
     let [output] = rows(count, vocabulary, [3], |range, [output]| {
-        for (row, places) in range.zip(output.chunks_exact_mut(3)) {
-            let row_logits = &logits[row * vocabulary..(row + 1) * vocabulary];
-            let sums = simd(
-                #[inline(always)]
-                || RowSums::of(row_logits, inverse),
-            );
-            let log_sum = sums.sum.ln();
-            places[0] = row_logits[targets[row]] * inverse - sums.largest - log_sum;
-            places[1] = log_sum - sums.weighted / sums.sum;
-            places[2] = sums.largest + log_sum;
-        }
+        simd(
+            #[inline(always)]
+            || {
+                for (row, places) in range.zip(output.chunks_exact_mut(3)) {
+                    let row_logits = &logits[row * vocabulary..(row + 1) * vocabulary];
+                    let sums = RowSums::of(row_logits, inverse);
+                    let log_sum = sums.sum.ln();
+                    places[0] = row_logits[targets[row]] * inverse - sums.largest - log_sum;
+                    places[1] = log_sum - sums.weighted / sums.sum;
+                    places[2] = sums.largest + log_sum;
+                }
+            },
+        );
     });
     tensor(output, [count, 3])
 }
@@ -99,7 +101,7 @@ fn block_sums(block: &[f32], inverse: f32, shift: f32) -> [f32; 2] {
         last[..rest.len()].copy_from_slice(rest);
         add(&last);
     }
-    [sums[0].iter().sum(), sums[1].iter().sum()]
+    [total(sums[0]), total(sums[1])]
 }
 
 /// The gradient on the CPU, in one pass from the logits and the three columns.
@@ -113,18 +115,20 @@ pub(crate) fn backward(saved: Saved<Flex>, upstream: FloatTensor<Flex>) -> Float
     let targets = ids(&saved.targets, vocabulary, "target");
     let inverse = 1.0 / saved.temperature;
     let [whole] = rows(count, vocabulary, [vocabulary], |range, [whole]| {
-        for (row, places) in range.zip(whole.chunks_exact_mut(vocabulary)) {
-            let to = &upstream[row * 3..row * 3 + 3];
-            if to == [0.0; 3] {
-                continue;
-            }
-            let [entropy, lse] = [output[row * 3 + 1], output[row * 3 + 2]];
-            let row = RowGradient { inverse, lse, entropy, to, target: targets[row], row };
-            simd(
-                #[inline(always)]
-                || row.write(logits, places),
-            );
-        }
+        simd(
+            #[inline(always)]
+            || {
+                for (row, places) in range.zip(whole.chunks_exact_mut(vocabulary)) {
+                    let to = &upstream[row * 3..row * 3 + 3];
+                    if to == [0.0; 3] {
+                        continue;
+                    }
+                    let [entropy, lse] = [output[row * 3 + 1], output[row * 3 + 2]];
+                    let row = RowGradient { inverse, lse, entropy, to, target: targets[row], row };
+                    row.write(logits, places);
+                }
+            },
+        );
     });
     tensor(whole, [count, vocabulary])
 }

@@ -1,5 +1,7 @@
+//! Steps against a calculation in `f64` and against burn, narrow parameters, and files of states.
+
 use burn::optim::AdamWConfig;
-use burn::tensor::{Device, FloatDType};
+use burn::tensor::{Device, FloatDType, TensorData};
 
 use super::*;
 
