@@ -28,7 +28,7 @@ use fireproof::prelude::*;
 use fireproof::rollout::{RolloutError, RolloutRequest, StopRules};
 use fireproof::trajectory::{Completion, FinishReason, PolicyVersion, PromptGroup, SamplingParams};
 use fireproof_examples::arguments::{WeightPrecision, not_negative, share};
-use fireproof_examples::{read_lines, write_line};
+use fireproof_examples::{machine, read_lines, write_line};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -114,6 +114,7 @@ fn at_least_1(text: &str) -> Result<usize, String> {
 }
 
 fn main() -> ExitCode {
+    machine::keep_freed_memory();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

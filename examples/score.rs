@@ -24,7 +24,7 @@ use fireproof::kernels::token_logprobs;
 use fireproof::model::ModelFolder;
 use fireproof::prelude::*;
 use fireproof_examples::arguments::{WeightPrecision, positive};
-use fireproof_examples::{read_lines, write_line};
+use fireproof_examples::{machine, read_lines, write_line};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -67,6 +67,7 @@ A text gets the special tokens that the tokenizer adds, as in `tokenizer(text)` 
 const LOGIT_ROWS: usize = 256;
 
 fn main() -> ExitCode {
+    machine::keep_freed_memory();
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
