@@ -8,6 +8,8 @@
 //! | [`statistics`] | pass@k, bootstrap intervals, paired tests |
 //! | [`Figure`] | lines with bands and points with intervals, as SVG |
 //! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
+//! | [`rates`] | learning rates to choose from |
+//! | [`pairing`], [`ratios`] | experiments on such policies: two prompts an update (arXiv 2602.03452), importance ratios (ASPO, arXiv 2510.06062) |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```
