@@ -10,6 +10,8 @@
 //! | [`LogLinear`], [`Ascent`] | policies small enough for exact success rates, with shared parameters |
 //! | [`selecting`] | selection rules on such policies |
 //! | [`asymmetric`], [`coverage`] | the exact parts of the experiments on prompt weights and on focal scaling |
+//! | [`rates`] | learning rates to choose from |
+//! | [`pairing`], [`ratios`] | experiments on such policies: two prompts an update (arXiv 2602.03452), importance ratios (ASPO, arXiv 2510.06062) |
 //! | [`Findings`] | tables, figures and criteria: to the terminal, `report.html`, `summary.json` |
 //!
 //! ```

@@ -7,7 +7,7 @@ use std::process::Output;
 use crate::common::{refused, run, text_of};
 
 /// Sizes of a run of seconds.
-const TINY: [&str; 28] = [
+const TINY: [&str; 32] = [
     "--device",
     "flex",
     "--set",
@@ -36,6 +36,10 @@ const TINY: [&str; 28] = [
     "transformer.run.evaluation.prompts=4",
     "--set",
     "transformer.run.warm_start.steps=3",
+    "--set",
+    "transformer.run.model.layers=1",
+    "--set",
+    "transformer.run.model.mlp_width=32",
 ];
 
 fn tiny(out: &Path, more: &[&str]) -> Output {

@@ -1,3 +1,5 @@
+//! The simulation against its own definitions, and the arms against what they say.
+
 use super::*;
 use crate::findings::Block;
 

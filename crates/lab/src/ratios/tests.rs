@@ -1,3 +1,5 @@
+//! The simulation against its own definitions, and its weights against a table made by hand.
+
 use super::*;
 use crate::findings::Block;
 
