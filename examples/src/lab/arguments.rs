@@ -141,6 +141,9 @@ fn summary(out: &Path) -> PathBuf {
 }
 
 /// Shows how far the jobs of a part are, as a bar on a terminal and as lines elsewhere.
+///
+/// # Panics
+/// Never: the bar's template is always the same.
 pub fn watch(part: &'static str) -> impl Fn(Progress<'_>) + Sync {
     let bar = ProgressBar::no_length().with_prefix(part);
     let style = "{prefix:<12} {wide_bar} {pos}/{len} {msg}  {elapsed}, about {eta} left";
