@@ -115,14 +115,11 @@ impl ManyPrompts {
             |(size, gamma, rate, seed)| Ok::<_, String>(world.run(*size, *gamma, *rate, *seed)),
             watch("many answers"),
         )?;
-        let arm = |((runs, rate), (_, (name, _, _))): (
-            (&[(Crossings, Seen)], &f64),
-            &(usize, (&str, f64, _)),
-        )| {
+        let mut all = Vec::new();
+        for ((runs, rate), (_, arm)) in runs.chunks(*seeds as usize).zip(&rates).zip(&arms) {
             let (crossings, fixed) = runs.iter().cloned().unzip();
-            ArmRuns { name: (*name).to_owned(), rate: *rate, crossings, fixed }
-        };
-        let all = runs.chunks(*seeds as usize).zip(&rates).zip(&arms).map(arm).collect::<Vec<_>>();
+            all.push(ArmRuns { name: arm.0.to_owned(), rate: *rate, crossings, fixed });
+        }
         let field = |(size, arms): (&usize, &[ArmRuns])| Field { size: *size, arms: arms.to_vec() };
         Ok(sizes.iter().zip(all.chunks(ARMS.len())).map(field).collect())
     }

@@ -57,8 +57,8 @@ struct Runner {
 
 impl Default for Coverage {
     fn default() -> Self {
-        let mut run = RunFile::default();
-        run.recipe = RecipeName::Grpo;
+        let mut run =
+            RunFile { recipe: RecipeName::Grpo, check_memory: false, ..Default::default() };
         run.task.family = "split".to_owned();
         run.task.easiest = 1;
         run.task.hardest = 1;
@@ -71,7 +71,6 @@ impl Default for Coverage {
         run.warm_start.demonstrations_per_step = 32;
         run.evaluation.prompts = 1;
         run.evaluation.samples = 8;
-        run.check_memory = false;
         Self {
             seeds: 8,
             first_seed: 1,

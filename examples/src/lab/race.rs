@@ -67,8 +67,8 @@ pub struct Found {
 
 impl Default for Race {
     fn default() -> Self {
-        let mut run = RunFile::default();
-        run.recipe = RecipeName::Grpo;
+        let mut run =
+            RunFile { recipe: RecipeName::Grpo, check_memory: false, ..Default::default() };
         run.task.easiest = 2;
         run.task.hardest = 4;
         (run.model.width, run.model.mlp_width) = (32, 96);
@@ -79,7 +79,6 @@ impl Default for Race {
         run.warm_start.demonstrations_per_step = 32;
         run.evaluation.prompts = 32;
         run.evaluation.samples = 8;
-        run.check_memory = false;
         let start = |name: &str, (warm_steps, target, budget), rates| WarmStart {
             name: name.to_owned(),
             warm_steps,
@@ -120,7 +119,7 @@ impl Race {
         let seeds = self.first_seed..self.first_seed + self.seeds;
         let mut jobs = Vec::new();
         // Seeds outermost: if it is cut short, all arms have the same ones.
-        for seed in seeds.clone() {
+        for seed in seeds {
             for start in &self.starts {
                 for (arm, rate) in ARMS.into_iter().zip(start.rates) {
                     let rate = rate * self.factor;
