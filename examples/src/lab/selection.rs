@@ -7,6 +7,7 @@ use fireproof::lab::selecting::{
     ForecastBin, Recorded, SelectionOutcome, SelectionPoint, SelectionRule,
 };
 use fireproof::prelude::*;
+use fireproof::selection::SelectError;
 use fireproof::trainer::RecipeName;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +39,8 @@ impl Default for SelectionRun {
 }
 
 impl SelectionRun {
-    /// One rule with one seed: held-out pass@1 over completions, until the target or the cap.
+    /// One rule with one seed: held-out pass@1 over completions, until the target or the cap. Pairing
+    /// ends early where its pool has too few pairs for a step: a miss.
     ///
     /// # Errors
     /// If a setting is impossible or training fails.
@@ -65,7 +67,7 @@ impl SelectionRun {
         let samples = file.evaluation.samples;
         let mut before = notes.counts();
         let mut curve: Vec<SelectionPoint> = Vec::new();
-        train(&setup, policy, recipe, |trainer, _| {
+        let trained = train(&setup, policy, recipe, |trainer, _| {
             let now = notes.counts();
             if !trainer.steps_done().is_multiple_of(self.evaluate_every) {
                 return Ok(now.completions < self.cap);
@@ -75,7 +77,11 @@ impl SelectionRun {
             curve.push(SelectionPoint { completions: now.completions, success, dead });
             before = now;
             Ok(success < self.target && now.completions < self.cap)
-        })?;
+        });
+        match trained {
+            Err(error) if !ran_out_of_pairs(error.as_ref()) => return Err(error),
+            _ => {}
+        }
         let counts = notes.counts();
         let reached = curve.last().filter(|point| point.success >= self.target);
         Ok(SelectionOutcome {
@@ -87,6 +93,12 @@ impl SelectionRun {
             curve,
         })
     }
+}
+
+/// True if pairing found too few prompts that are rarely right or rarely wrong.
+fn ran_out_of_pairs(error: &(dyn Error + 'static)) -> bool {
+    let found = error.downcast_ref::<TrainError>();
+    matches!(found, Some(TrainError::Select(SelectError::TooFewPairs { .. })))
 }
 
 /// What nothing was forecast for has no bins.

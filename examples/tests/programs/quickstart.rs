@@ -45,11 +45,9 @@ fn a_run_that_lost_its_last_steps_resumes_to_the_same_end() {
     fs::write(&file, &text[..text.len() - 20]).unwrap();
     let path = cut.to_str().unwrap();
     let arguments = ["--device", "flex", "--resume", path];
-    // burn itself cannot read such a variable; that is no reason to call the checkpoint damaged.
-    let odd =
+    // What burn would make of such a variable does not matter where a device is named.
+    let resumed =
         Command::new(program()).args(arguments).env("BURN_DEVICE", "cuda:0").output().unwrap();
-    refused(&odd, &["BURN_DEVICE must be unset or the bare name"]);
-    let resumed = quickstart(&arguments);
     assert!(text_of(&resumed).contains("resumed  after step 2"));
     assert_eq!(metrics(&cut), metrics(&whole));
     for result in ["evaluation-before.json", "evaluation-after.json", "config.toml"] {
