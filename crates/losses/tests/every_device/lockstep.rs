@@ -22,8 +22,10 @@ const ROWS: usize = PROMPTS * GROUP;
 const TOKENS: usize = 9;
 const RATE: f64 = 0.2;
 
-/// How far a loss and a log-probability may be from the first device's after any step.
-const TOLERANCE: f32 = 5e-4;
+/// How far a loss and a log-probability may be from the first device's after any step. On flex, parameters
+/// that differ by 2e-6 of their size at the start come to 1.4e-4 (weighted GRPO) and 1.7e-5 (ASPO);
+/// exponentials of a GPU differ by several units in the last place.
+const TOLERANCE: f32 = 2e-3;
 
 const VOCABULARY: usize = 11;
 const WIDTH: usize = 16;
